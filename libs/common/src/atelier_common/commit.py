@@ -1,0 +1,110 @@
+"""The commit: one append to one stream, atomic and durable when acknowledged."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from atelier_common.errors import InvalidInput
+from atelier_common.events import StoredEvent
+
+MAX_EVENTS = 200
+MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who acts, in which tenant, when and because of what: given with every command.
+
+    ``now`` is domain time in milliseconds UTC; a reaction's is its cause's. ``correlation_id`` is copied from the first
+    command of the chain; ``causation_ids`` are the direct causes; ``trace`` is a W3C traceparent.
+    """
+
+    tenant: str
+    actor: str
+    command_id: str
+    now: int
+    correlation_id: str = ""
+    causation_ids: tuple[str, ...] = ()
+    trace: str | None = None
+
+
+@dataclass(slots=True)
+class Commit:
+    """A stored append. ``version`` numbers the stream's commits from 1; an accepted no-op is a commit without events.
+
+    ``position`` is the dense place in the tenant's log, 0 while not yet sequenced.
+    """
+
+    tenant: str
+    stream: str
+    version: int
+    events: tuple[StoredEvent, ...]
+    command_id: str
+    request_hash: str
+    result: Any
+    actor: str
+    recorded_at: int
+    correlation_id: str
+    causation_ids: tuple[str, ...]
+    trace: str | None = None
+    position: int = field(default=0, compare=False)
+
+    def body(self) -> bytes:
+        """Everything but position, tenant, stream and version as JSON bytes; checks the limits of one append."""
+        if len(self.events) > MAX_EVENTS:
+            raise InvalidInput(f"{len(self.events)} events in one append; at most {MAX_EVENTS}")
+        encoded = orjson.dumps(
+            {
+                "e": [(event.type, event.version, event.data) for event in self.events],
+                "c": self.command_id,
+                "h": self.request_hash,
+                "r": self.result,
+                "a": self.actor,
+                "t": self.recorded_at,
+                "o": self.correlation_id,
+                "b": self.causation_ids,
+                "p": self.trace,
+            }
+        )
+        if len(encoded) > MAX_BYTES:
+            raise InvalidInput(f"an append of {len(encoded)} bytes; at most {MAX_BYTES}: store larger things as parts")
+        return encoded
+
+    @classmethod
+    def from_body(cls, tenant: str, stream: str, version: int, position: int, body: bytes | str) -> "Commit":
+        raw = orjson.loads(body)
+        return cls(
+            tenant=tenant,
+            stream=stream,
+            version=version,
+            events=tuple(StoredEvent(name, schema, data) for name, schema, data in raw["e"]),
+            command_id=raw["c"],
+            request_hash=raw["h"],
+            result=raw["r"],
+            actor=raw["a"],
+            recorded_at=raw["t"],
+            correlation_id=raw["o"],
+            causation_ids=tuple(raw["b"]),
+            trace=raw["p"],
+            position=position,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """One event as a projection, reaction or publisher meets it: decoded, with everything known about its commit."""
+
+    id: str
+    tenant: str
+    stream: str
+    version: int
+    ordinal: int
+    position: int
+    type: str
+    event: Any
+    recorded_at: int
+    actor: str
+    correlation_id: str
+    causation_ids: tuple[str, ...]
+    trace: str | None

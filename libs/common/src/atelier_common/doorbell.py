@@ -1,0 +1,26 @@
+"""A doorbell: whoever waits is woken; a ring while nobody waits is not lost to someone who took the bell before looking."""
+
+import asyncio
+import contextlib
+
+
+class Doorbell:
+    """Rung from the event loop's thread. Never the only way to notice: every waiter also polls."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        rung, self._event = self._event, asyncio.Event()
+        rung.set()
+
+    def listen(self) -> asyncio.Event:
+        """Take this *before* looking for work, then wait for it."""
+        return self._event
+
+    @staticmethod
+    async def wait(event: asyncio.Event, timeout: float) -> bool:
+        """True if rung, False after ``timeout`` seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), timeout)
+        return event.is_set()
