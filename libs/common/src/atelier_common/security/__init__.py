@@ -1,0 +1,1 @@
+"""Who calls, and the secrets an installation keeps."""
