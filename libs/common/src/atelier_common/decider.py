@@ -32,6 +32,8 @@ class Decider(Generic[CommandT, StateT, EventT]):
     decide: Callable[[CommandT, StateT], Sequence[EventT]]
     evolve: Callable[[StateT, EventT], StateT]
     result: Callable[[CommandT, Sequence[EventT], StateT], Any] = no_result
+    remembered: bool = True
+    """Whether folded states are worth keeping in memory; not for streams that are written once."""
 
 
 def canonical(value: Any) -> bytes:

@@ -1,0 +1,60 @@
+"""From stored commits to decoded events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from atelier_common.commit import Commit, RecordedEvent
+from atelier_common.errors import UnknownEventType
+from atelier_common.events import EventRegistry
+from atelier_common.eventstore.port import EventStore
+from atelier_common.ids import event_id
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A commit that holds an event this release does not know; its stream waits."""
+
+    commit: Commit
+    error: UnknownEventType
+
+
+class Opener:
+    """Turns commits into decoded events with their identity."""
+
+    def __init__(self, store: EventStore, registry: EventRegistry) -> None:
+        self._store = store
+        self._registry = registry
+
+    async def open(
+        self, tenant: str, commits: Sequence[Commit], types: frozenset[str] | None
+    ) -> list[RecordedEvent | Unreadable]:
+        """The events of the wanted types, in order; a commit with one that is not known stands as Unreadable."""
+        incarnation = await self._store.incarnation(tenant)
+        opened: list[RecordedEvent | Unreadable] = []
+        for commit in commits:
+            for ordinal, stored in enumerate(commit.events):
+                if types is not None and stored.type not in types:
+                    continue
+                try:
+                    value = self._registry.decode(stored)
+                except UnknownEventType as error:
+                    opened.append(Unreadable(commit, error))
+                    break
+                opened.append(
+                    RecordedEvent(
+                        event_id(incarnation, commit.stream, commit.version, ordinal),
+                        tenant,
+                        commit.stream,
+                        commit.version,
+                        ordinal,
+                        commit.position,
+                        stored.type,
+                        value,
+                        commit.recorded_at,
+                        commit.actor,
+                        commit.correlation_id,
+                        commit.causation_ids,
+                        commit.trace,
+                    )
+                )
+        return opened

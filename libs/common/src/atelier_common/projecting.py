@@ -1,0 +1,167 @@
+"""The runner of one projection: applies the log to documents, parks what cannot be applied, rebuilds beside."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from atelier_common.commit import Commit, RecordedEvent
+from atelier_common.documents.port import Below, Body, Documents, Replace, Write
+from atelier_common.events import EventRegistry
+from atelier_common.eventstore.port import EventStore
+from atelier_common.follower import Follower, Handled
+from atelier_common.opening import Opener, Unreadable
+from atelier_common.parking import ParkedKey, Parking
+from atelier_common.projection import STATES, Projection, ReadModel
+
+
+class ProjectionRunner:
+    """Applies one projection. A key whose event cannot be applied is parked whole; the others go on.
+
+    Each document carries ``watermark``, the position of the last commit in it, and is written only over an older one: a batch
+    that comes again and a runner that was replaced meanwhile change nothing.
+    """
+
+    def __init__(
+        self,
+        projection: Projection,
+        store: EventStore,
+        documents: Documents,
+        registry: EventRegistry,
+        model: ReadModel,
+        *,
+        build: int = 0,
+        remembered: int = 2_000,
+    ) -> None:
+        self.projection = projection
+        self.build = build
+        self.collection = projection.collection(build)
+        self._store = store
+        self._documents = documents
+        self._opener = Opener(store, registry)
+        self._parking = Parking(documents)
+        self._parked: dict[str, dict[str, int]] = {}
+        self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
+        self._remembered = remembered
+        self.follower = Follower(
+            f"projection:{self.collection}", store, documents, self._handle, advanced=model.advanced
+        )
+
+    async def run(self, epoch: int) -> None:
+        """Follow the log until cancelled or fenced off."""
+        await self._documents.ensure_index(self.collection, self.projection.indexes)
+        self._recent.clear()
+        self._parked.clear()
+        await self.follower.run(epoch)
+
+    async def unpark(self, tenant: str, key: str) -> None:
+        """Apply what waited for a key, in order, up to where the runner stands. Raises what still stops it; then it stays parked."""
+        since = (await self._parked_keys(tenant)).get(key)
+        if since is None:
+            return
+        after = since - 1
+        while (commits := await self._store.read_log(tenant, after)) and after < self.follower.position(tenant):
+            commits = [commit for commit in commits if commit.position <= self.follower.position(tenant)]
+            if not commits:
+                break
+            writes, failed = await self._apply(tenant, commits, only=key)
+            if failed:
+                raise failed[key]
+            await self._documents.write(writes)
+            after = commits[-1].position
+        await self._parking.release(tenant, self.follower.name, key)
+        del self._parked[tenant][key]
+
+    async def _parked_keys(self, tenant: str) -> dict[str, int]:
+        if tenant not in self._parked:
+            found = await self._parking.parked(tenant, self.follower.name)
+            self._parked[tenant] = {entry.key: entry.since for entry in found}
+        return self._parked[tenant]
+
+    async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:
+        try:
+            writes, failed = await self._apply(tenant, commits, only=None)
+        except Exception:
+            self._recent.clear()
+            raise
+        for key in failed:
+            self._recent.pop((tenant, key), None)
+        return Handled(commits[-1].position, tuple(writes))
+
+    async def _apply(
+        self, tenant: str, commits: Sequence[Commit], only: str | None
+    ) -> tuple[list[Write], dict[str, Exception]]:
+        """The writes of a batch, and what stopped which key. ``only`` restricts it to one key, parked or not."""
+        parked = await self._parked_keys(tenant)
+        by_key: dict[str, list[RecordedEvent]] = {}
+        failed: dict[str, Exception] = {}
+        positions: dict[str, int] = {}
+        for opened in await self._opener.open(tenant, commits, self.projection.types):
+            if isinstance(opened, Unreadable):
+                # Which documents it would touch cannot be known; the key of its stream stands for them.
+                keys: Sequence[str] = (opened.commit.stream.partition("/")[2],)
+                for key in keys:
+                    if key not in parked and key not in failed and only in (None, key):
+                        failed[key], positions[key] = opened.error, opened.commit.position
+                continue
+            for key in self.projection.keys(opened):
+                if (only is None and key not in parked) or key == only:
+                    by_key.setdefault(key, []).append(opened)
+        documents = await self._load(tenant, list(by_key))
+        writes: list[Write] = []
+        for key, events in by_key.items():
+            document, applied = documents[key], 0
+            held = document.get("watermark", 0) if document else 0
+            whole = (document, applied)
+            for event in events:
+                if event.position <= held or (key in failed and event.position >= positions[key]):
+                    continue
+                if event.position != applied:
+                    whole = (document, applied)
+                try:
+                    visible = None if document is None or document.get("deleted") else document
+                    document = self.projection.apply(visible, event, key)
+                except Exception as error:
+                    failed[key], positions[key] = error, event.position
+                    document, applied = whole  # a commit is applied whole or not at all
+                    break
+                applied = event.position
+            if applied:
+                body = (
+                    {"deleted": True, "watermark": applied} if document is None else {**document, "watermark": applied}
+                )
+                writes.append(Replace(tenant, self.collection, key, body, {"watermark": Below(applied)}, upsert=True))
+                self._remember(tenant, key, body)
+        if only is None:
+            for key, stopped_by in failed.items():
+                reason = f"{type(stopped_by).__name__} in {self.projection.name}"
+                await self._parking.park(tenant, ParkedKey(self.follower.name, key, reason, positions[key]))
+                parked[key] = positions[key]
+        return writes, failed
+
+    async def _load(self, tenant: str, keys: Sequence[str]) -> dict[str, Body | None]:
+        unknown = [key for key in keys if (tenant, key) not in self._recent]
+        found = await self._documents.find_many(tenant, self.collection, unknown) if unknown else {}
+        return {
+            key: found.get(key) if (tenant, key) not in self._recent else self._recent[(tenant, key)] for key in keys
+        }
+
+    def _remember(self, tenant: str, key: str, body: Body) -> None:
+        self._recent[(tenant, key)] = body
+        self._recent.move_to_end((tenant, key))
+        while len(self._recent) > self._remembered:
+            self._recent.popitem(last=False)
+
+
+async def build_of(documents: Documents, tenant: str, projection: Projection) -> int | None:
+    """Which build of the projection's present version readers of a tenant read; None where they read another version or none."""
+    state = await documents.find(tenant, STATES, projection.name)
+    if state is None or state["version"] != projection.version:
+        return None
+    return int(state["build"])
+
+
+async def flip(documents: Documents, tenant: str, projection: Projection, build: int, model: ReadModel) -> None:
+    """Readers of a tenant read this build from now on."""
+    collection = projection.collection(build)
+    body: Body = {"version": projection.version, "build": build, "collection": collection}
+    await documents.write([Replace(tenant, STATES, projection.name, body, upsert=True)])
+    model.activate(tenant, collection)

@@ -1,0 +1,146 @@
+"""Read models: one projection answers one question, in documents that say themselves how far they have come."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from atelier_common.commit import RecordedEvent
+from atelier_common.documents.port import Body, Documents
+from atelier_common.errors import Unavailable
+from atelier_common.eventstore.port import EventStore
+
+STATES = "projections"
+"""Collection: per tenant and projection, which build of it readers read."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """How events become the documents of one question.
+
+    ``keys(event)`` names the documents an event touches, () for none. ``apply(document, event, key)`` returns the next document,
+    plain JSON data, never the one it was given changed in place; None deletes. Both are pure. ``types`` are the stored event types
+    wanted, None for all. ``indexes`` are top-level fields with scalar values that reads may scan by. ``version`` counts the
+    meanings of its documents: another version is built beside the old one, then reads flip.
+    """
+
+    name: str
+    version: int
+    keys: Callable[[RecordedEvent], Sequence[str]]
+    apply: Callable[[Body | None, RecordedEvent, str], Body | None]
+    indexes: tuple[str, ...] = ()
+    types: frozenset[str] | None = None
+
+    def collection(self, build: int) -> str:
+        return f"{self.name}.v{self.version}.{build}"
+
+
+class ReadModel:
+    """What queries see of one projection. Reads the build that is active for the tenant."""
+
+    def __init__(self, projection: Projection, documents: Documents, store: EventStore) -> None:
+        self.projection = projection
+        self._documents = documents
+        self._store = store
+        self._active: dict[str, str] = {}
+        self._applied: dict[str, int] = {}
+        self._progress = asyncio.Event()
+
+    def activate(self, tenant: str, collection: str) -> None:
+        """Flip reads of a tenant to a build; called by the runner."""
+        self._active[tenant] = collection
+
+    def advanced(self, tenant: str, position: int) -> None:
+        """The active build has applied everything up to ``position``; called by the runner in this process."""
+        self._applied[tenant] = position
+        woken, self._progress = self._progress, asyncio.Event()
+        woken.set()
+
+    async def _collection(self, tenant: str) -> str:
+        if tenant not in self._active:
+            state = await self._documents.find(tenant, STATES, self.projection.name)
+            if state is None:
+                return self.projection.collection(0)
+            self._active[tenant] = state["collection"]
+        return self._active[tenant]
+
+    async def get(self, tenant: str, key: str) -> Body | None:
+        return _visible(await self._documents.find(tenant, await self._collection(tenant), key))
+
+    async def get_many(self, tenant: str, keys: Sequence[str]) -> dict[str, Body]:
+        found = await self._documents.find_many(tenant, await self._collection(tenant), keys)
+        return {key: shown for key, body in found.items() if (shown := _visible(body)) is not None}
+
+    async def scan(
+        self,
+        tenant: str,
+        field: str = "_id",
+        low: Any = None,
+        high: Any = None,
+        limit: int = 100,
+        descending: bool = False,
+    ) -> list[tuple[str, Body]]:
+        """(key, document) in order of (field, key). Deleted documents do not show, so fewer than ``limit`` may come."""
+        collection = await self._collection(tenant)
+        found = await self._documents.scan(tenant, collection, field, low, high, limit, descending)
+        return [(key, shown) for key, body in found if (shown := _visible(body)) is not None]
+
+    async def all(self, tenant: str, field: str = "_id", low: Any = None, high: Any = None) -> list[tuple[str, Body]]:
+        """Every document of a range, however many; for reports and planning, not for pages."""
+        return await self.scan(tenant, field, low, high, limit=1_000_000)
+
+    async def position(self, tenant: str) -> int:
+        """Everything up to this position of the log is applied here."""
+        if tenant not in self._applied:
+            cursor = await self._documents.find(tenant, "cursors", f"projection:{await self._collection(tenant)}")
+            return 0 if cursor is None else int(cursor["position"])
+        return self._applied[tenant]
+
+    async def caught_up(self, tenant: str, stream: str, version: int, timeout: float = 2.0) -> None:
+        """Read your writes: wait until the commit is applied. Raises Unavailable after ``timeout`` seconds."""
+        position = await self._store.position_of(tenant, stream, version)
+        if position is not None and await self.reached(tenant, position, timeout):
+            return
+        raise Unavailable(f"{self.projection.name} has not caught up with {stream}@{version} yet; read again shortly")
+
+    async def reached(self, tenant: str, position: int, timeout: float = 2.0) -> bool:
+        """Wait until everything up to ``position`` is applied; False after ``timeout`` seconds."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        while True:
+            woken = self._progress
+            if await self.position(tenant) >= position:
+                return True
+            left = until - loop.time()
+            if left <= 0:
+                return False
+            try:
+                await asyncio.wait_for(woken.wait(), min(left, 0.25))
+            except TimeoutError:
+                # Another process may be the one that applies; then only its cursor tells.
+                continue
+
+
+def _visible(body: Body | None) -> Body | None:
+    if body is None or body.get("deleted"):
+        return None
+    return {name: value for name, value in body.items() if name != "watermark"}
+
+
+def by_stream_key(event: RecordedEvent) -> Sequence[str]:
+    """The usual ``keys``: one document per stream, named by what follows the category."""
+    return (event.stream.partition("/")[2],)
+
+
+Handlers = Mapping[type, Callable[[Body | None, Any, RecordedEvent, str], Body | None]]
+"""Event class -> (document, event, recorded, key) -> next document."""
+
+
+def by_type(handlers: Handlers) -> Callable[[Body | None, RecordedEvent, str], Body | None]:
+    """An ``apply`` that looks its handler up by the event's class; other events leave the document as it is."""
+
+    def apply(document: Body | None, recorded: RecordedEvent, key: str) -> Body | None:
+        handler = handlers.get(type(recorded.event))
+        return document if handler is None else handler(document, recorded.event, recorded, key)
+
+    return apply

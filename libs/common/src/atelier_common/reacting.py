@@ -1,0 +1,145 @@
+"""The runner of one reaction: events of the log in, commands executed, cursor moved."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from atelier_common.commands import Commands, Request
+from atelier_common.commit import Commit, Context, RecordedEvent
+from atelier_common.documents.port import Documents
+from atelier_common.errors import AtelierError, CommandIdReused, ConcurrencyConflict, Unavailable
+from atelier_common.events import EventRegistry
+from atelier_common.eventstore.port import EventStore
+from atelier_common.follower import Follower, Handled
+from atelier_common.ids import derive_id
+from atelier_common.opening import Opener, Unreadable
+from atelier_common.parking import ParkedKey, Parking
+from atelier_common.projection import ReadModel
+from atelier_common.reaction import Issue, Reaction
+
+
+class ReactionRunner:
+    """Runs one reaction. Commands carry ids made from their cause, so that what runs again after a crash is answered, not repeated.
+
+    A stream whose event makes the reaction fail, or whose command the domain refuses, is parked whole; other streams go on. Only
+    Unavailable and lost races are tried again.
+    """
+
+    def __init__(
+        self,
+        reaction: Reaction,
+        store: EventStore,
+        documents: Documents,
+        registry: EventRegistry,
+        commands: Commands,
+        models: Sequence[ReadModel],
+    ) -> None:
+        self.reaction = reaction
+        self._store = store
+        self._commands = commands
+        self._models = models
+        self._opener = Opener(store, registry)
+        self._parking = Parking(documents)
+        self._parked: dict[str, set[str]] = {}
+        self.follower = Follower(f"reaction:{reaction.name}", store, documents, self._handle)
+
+    async def run(self, epoch: int) -> None:
+        """Follow the log until cancelled or fenced off."""
+        self._parked.clear()
+        await self.follower.run(epoch)
+
+    async def unpark(self, tenant: str, stream: str) -> None:
+        """React to what waited on a stream, in order. Raises what still stops it; then it stays parked."""
+        entries = [entry for entry in await self._parking.parked(tenant, self.follower.name) if entry.key == stream]
+        if not entries:
+            return
+        after = entries[0].since - 1
+        until = self.follower.position(tenant)
+        while after < until:
+            commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
+            if not commits:
+                break
+            mine = [commit for commit in commits if commit.stream == stream]
+            for opened in await self._opener.open(tenant, mine, self.reaction.types):
+                if isinstance(opened, Unreadable):
+                    raise opened.error
+                for refusal in (await self._carry_out(tenant, await self.reaction.react([opened]))).values():
+                    raise refusal
+            after = commits[-1].position
+        await self._parking.release(tenant, self.follower.name, stream)
+        (await self._parked_streams(tenant)).discard(stream)
+
+    async def _parked_streams(self, tenant: str) -> set[str]:
+        if tenant not in self._parked:
+            found = await self._parking.parked(tenant, self.follower.name)
+            self._parked[tenant] = {entry.key for entry in found}
+        return self._parked[tenant]
+
+    async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:
+        position = commits[-1].position
+        parked = await self._parked_streams(tenant)
+        events: list[RecordedEvent] = []
+        for opened in await self._opener.open(tenant, commits, self.reaction.types):
+            if isinstance(opened, Unreadable):
+                await self._park(tenant, opened.commit.stream, opened.error, opened.commit.position)
+            elif opened.stream not in parked:
+                events.append(opened)
+        if not events:
+            return Handled(position)
+        for model in self._models:
+            while not await model.reached(tenant, events[-1].position, timeout=5.0):
+                await asyncio.sleep(0)
+        for event, refusal in (await self._react(tenant, events)).items():
+            await self._park(tenant, event[0], refusal, event[1])
+        return Handled(position)
+
+    async def _park(self, tenant: str, stream: str, error: Exception, position: int) -> None:
+        parked = await self._parked_streams(tenant)
+        if stream not in parked:
+            reason = f"{type(error).__name__} in {self.reaction.name}"
+            await self._parking.park(tenant, ParkedKey(self.follower.name, stream, reason, position))
+            parked.add(stream)
+
+    async def _react(self, tenant: str, events: Sequence[RecordedEvent]) -> dict[tuple[str, int], Exception]:
+        """What stopped which stream at which position."""
+        try:
+            issues = await self.reaction.react(events)
+        except (Unavailable, ConcurrencyConflict):
+            raise
+        except Exception as error:
+            if len(events) == 1:
+                return {(events[0].stream, events[0].position): error}
+            stopped: dict[tuple[str, int], Exception] = {}
+            for event in events:  # find the one that fails; the rest must not wait for it
+                if not any(stream == event.stream for stream, _ in stopped):
+                    stopped.update(await self._react(tenant, [event]))
+            return stopped
+        return await self._carry_out(tenant, issues)
+
+    async def _carry_out(self, tenant: str, issues: Sequence[Issue]) -> dict[tuple[str, int], Exception]:
+        requests: list[Request] = []
+        ordinals: dict[tuple[str, str], int] = defaultdict(int)
+        for issue in issues:
+            cause = issue.cause
+            slot = (cause.id, f"{issue.decider.category}/{issue.key}")
+            command_id = derive_id(tenant, cause.id, f"{self.reaction.name}>{slot[1]}", ordinals[slot])
+            ordinals[slot] += 1
+            context = Context(
+                tenant,
+                f"reaction:{self.reaction.name}",
+                command_id,
+                cause.recorded_at,
+                cause.correlation_id,
+                (cause.id,),
+                cause.trace,
+            )
+            requests.append(Request(issue.decider, issue.key, issue.command, context))
+        stopped: dict[tuple[str, int], Exception] = {}
+        outcomes = await self._commands.execute_many(requests)
+        for issue, outcome in zip(issues, outcomes, strict=True):
+            if isinstance(outcome, Unavailable | ConcurrencyConflict):
+                raise outcome
+            if isinstance(outcome, AtelierError) and not isinstance(outcome, CommandIdReused):
+                # The same cause has commanded this stream before where the id is known: that is done, not refused.
+                stopped.setdefault((issue.cause.stream, issue.cause.position), outcome)
+        return stopped

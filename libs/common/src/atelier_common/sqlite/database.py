@@ -1,0 +1,196 @@
+"""One SQLite file whose writers share transactions.
+
+Statements run on the event loop's thread, inside one open transaction, because each takes microseconds; only COMMIT, which waits
+for the disk, runs on a thread of its own. While it runs, new work gathers and becomes the next transaction: group commit. Each
+piece of work has its own savepoint, so one that fails leaves the others alone; a COMMIT that fails fails every piece in it.
+
+Nothing is acknowledged, cached or rung before COMMIT has returned. WAL mode, ``synchronous=FULL``, both asserted at start.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from atelier_common.errors import Unavailable
+
+Result = TypeVar("Result")
+
+_LONGEST_GROUP_SECONDS = 0.004
+"""A transaction takes in waiting work for this long before it commits, so that the event loop stays responsive."""
+
+
+class _Work(Generic[Result]):
+    __slots__ = ("after_commit", "done", "error", "result", "run")
+
+    def __init__(
+        self, run: Callable[[sqlite3.Connection], Result], after_commit: Callable[[Result], None] | None
+    ) -> None:
+        self.run = run
+        self.after_commit = after_commit
+        self.done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class SqliteDatabase:
+    """A file, one writing connection with group commit, one reading connection.
+
+    ``commit`` is how a transaction is committed; a test injects one that fails.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: str = "",
+        *,
+        commit: Callable[[sqlite3.Connection], None] = sqlite3.Connection.commit,
+    ) -> None:
+        self.path = path
+        self._schema = [schema] if schema else []
+        self._commit = commit
+        self._waiting: deque[_Work[Any]] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._closing = False
+        self.transactions = 0
+        self.rows_written = 0
+
+    def add_schema(self, schema: str) -> None:
+        """Statements (idempotent) to run at start, before any work."""
+        self._schema.append(schema)
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """Sees everything committed, nothing else. Use from the event loop's thread only."""
+        if self._reader is None:
+            raise Unavailable(f"the database {self.path.name} is not open")
+        return self._reader
+
+    async def start(self) -> None:
+        """Open the file and its connections; a second call does nothing."""
+        if self._task is not None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._closing = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"commit-{self.path.stem}")
+        self._writer = self._open()
+        for schema in self._schema:
+            self._writer.executescript(schema)
+        self._reader = self._open()
+        self._reader.execute("PRAGMA query_only=ON")
+        self._task = asyncio.create_task(self._run(), name=f"sqlite:{self.path.name}")
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=10
+        )
+        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        connection.execute("PRAGMA synchronous=FULL")
+        durability = connection.execute("PRAGMA synchronous").fetchone()[0]
+        if mode != "wal" or durability != 2:
+            raise Unavailable(f"{self.path.name} cannot be opened durably (journal {mode}, synchronous {durability})")
+        connection.execute("PRAGMA cache_size=-16000")
+        connection.execute("PRAGMA busy_timeout=10000")
+        return connection
+
+    async def close(self) -> None:
+        """Finish the work already handed in, then close. Later work is refused."""
+        if self._task is None:
+            return
+        self._closing = True
+        self._wake.set()
+        await self._task
+        self._task = None
+        assert self._thread is not None and self._writer is not None and self._reader is not None
+        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+        self._reader = self._writer = None
+
+    async def submit(
+        self, run: Callable[[sqlite3.Connection], Result], after_commit: Callable[[Result], None] | None = None
+    ) -> Result:
+        """Run ``run`` inside the next transaction and return its result once that is on disk.
+
+        ``after_commit`` is called with the result in the order of the transactions, before anyone waiting is woken. Whatever
+        ``run`` raises is raised here and undone alone; a COMMIT that fails raises Unavailable here with nothing written.
+        """
+        if self._closing or self._task is None:
+            raise Unavailable(f"the database {self.path.name} is closed")
+        work = _Work(run, after_commit)
+        self._waiting.append(work)
+        self._wake.set()
+        return await work.done
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert self._writer is not None
+        while True:
+            if not self._waiting:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            group: list[_Work[Any]] = []
+            try:
+                self._fill(group)
+                await loop.run_in_executor(self._thread, self._commit, self._writer)
+            except BaseException as error:
+                self._give_up(group, error)
+                if not isinstance(error, Exception):
+                    raise
+                await asyncio.sleep(0.01)
+                continue
+            self.transactions += 1
+            self._acknowledge(group)
+
+    def _fill(self, group: list[_Work[Any]]) -> None:
+        writer = self._writer
+        assert writer is not None
+        writer.execute("BEGIN IMMEDIATE")
+        until = time.perf_counter() + _LONGEST_GROUP_SECONDS
+        while self._waiting:
+            work = self._waiting.popleft()
+            group.append(work)
+            before = writer.total_changes
+            writer.execute("SAVEPOINT work")
+            try:
+                work.result = work.run(writer)
+            except Exception as error:
+                writer.execute("ROLLBACK TO work")
+                work.error = error
+            writer.execute("RELEASE work")
+            self.rows_written += writer.total_changes - before
+            if time.perf_counter() > until:
+                return
+
+    def _give_up(self, group: list[_Work[Any]], error: BaseException) -> None:
+        assert self._writer is not None
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+        for work in group:
+            if not work.done.done():
+                failure = Unavailable(f"nothing was written: {error}")
+                failure.__cause__ = error
+                work.done.set_exception(failure)
+
+    def _acknowledge(self, group: list[_Work[Any]]) -> None:
+        for work in group:
+            if work.error is None and work.after_commit is not None:
+                work.after_commit(work.result)
+        for work in group:
+            if work.done.done():
+                continue
+            if work.error is not None:
+                work.done.set_exception(work.error)
+            else:
+                work.done.set_result(work.result)
