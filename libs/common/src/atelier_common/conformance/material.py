@@ -1,0 +1,67 @@
+"""What the suites are made of: commits to append, and waiting that ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from atelier_common.commit import Commit
+from atelier_common.events import StoredEvent
+from atelier_common.eventstore.port import Appended, EventStore
+
+TENANT = "north"
+OTHER_TENANT = "south"
+PATIENCE_SECONDS = 20.0
+
+
+def commit(
+    stream: str,
+    version: int,
+    command_id: str | None = None,
+    *,
+    tenant: str = TENANT,
+    events: int = 1,
+    data: Any = None,
+    result: Any = None,
+) -> Commit:
+    """A commit of ``events`` events; its command id follows from stream and version unless given."""
+    return Commit(
+        tenant=tenant,
+        stream=stream,
+        version=version,
+        events=tuple(StoredEvent("thing.happened", 1, {"number": n, "data": data}) for n in range(events)),
+        command_id=command_id or f"{stream} {version}",
+        request_hash="hash",
+        result=result,
+        actor="somebody",
+        recorded_at=1_800_000_000_000,
+        correlation_id="correlation",
+        causation_ids=("cause one", "cause two"),
+        trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    )
+
+
+async def append(store: EventStore, *commits: Commit) -> None:
+    """Append; every one must be accepted."""
+    outcomes = await store.append(list(commits))
+    assert [type(outcome) for outcome in outcomes] == [Appended] * len(commits)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until ``condition`` holds; fails after ``seconds``."""
+    end = asyncio.get_running_loop().time() + seconds
+    while not await condition():
+        assert asyncio.get_running_loop().time() < end, f"still not so after {seconds} seconds"
+        await asyncio.sleep(0.002)
+
+
+async def whole_log(store: EventStore, tenant: str, length: int) -> list[Commit]:
+    """The log, read in pages, once it has ``length`` commits."""
+
+    async def long_enough() -> bool:
+        return await store.head(tenant) >= length
+
+    await until(long_enough)
+    read: list[Commit] = []
+    while page := await store.read_log(tenant, len(read), limit=97):
+        read += page
+    return read

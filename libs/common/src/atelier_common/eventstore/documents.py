@@ -1,0 +1,263 @@
+"""The event store over the document port: the same code on memory and on every document database.
+
+An append is one insert, and the id (stream, version) decides every race. Positions are given later, by the sequencer,
+in segments; a reader takes them from there. Of the database this asks that each write is atomic and durable when
+acknowledged, and that the reads of one client never go back in time, not behind its own writes either.
+"""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Callable, Sequence
+
+from atelier_common.commit import Commit
+from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Write
+from atelier_common.doorbell import Doorbell
+from atelier_common.errors import NotFound, Unavailable
+from atelier_common.eventstore.layout import (
+    COMMIT_INDEXES,
+    COMMITS,
+    LAST_CHARACTER,
+    LOGS,
+    PARTS,
+    SEGMENT_INDEXES,
+    SEGMENTS,
+    command_key,
+    commit_document,
+    commit_id,
+    commit_of,
+    last_commit_id,
+)
+from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
+from atelier_common.eventstore.sequencer import SequencerLoop
+
+_CHUNK_BYTES = 4_000_000
+_SEGMENTS_AT_ONCE = 200
+_TENANTS_AT_ONCE = 1000
+_REMEMBERED_STREAMS = 20_000
+
+
+def random_incarnation() -> str:
+    """The only random identity of a log: two restores of one backup must differ."""
+    return str(uuid.uuid4())
+
+
+class DocumentEventStore:
+    """The event store port over documents, as DESIGN.md promises 1 and 3.
+
+    :meth:`start` also starts this replica's sequencer, which works while it holds the lease; with ``sequencing=False``
+    another process does it. ``owner`` names the replica and is unique among those alive.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        *,
+        owner: str | None = None,
+        sequencing: bool = True,
+        new_incarnation: Callable[[], str] = random_incarnation,
+        lease_ttl_ms: int = 10_000,
+        idle_seconds: float = 0.25,
+    ) -> None:
+        self._documents = documents
+        self._new_incarnation = new_incarnation
+        self._incarnations: dict[str, str] = {}
+        self._known: dict[tuple[str, str], int] = {}
+        self.changed = Doorbell()
+        self.appended = Doorbell()
+        self._loop = (
+            SequencerLoop(
+                documents,
+                self.tenants,
+                owner=owner or str(uuid.uuid4()),
+                bell=self.appended,
+                changed=self.changed,
+                lease_ttl_ms=lease_ttl_ms,
+                idle_seconds=idle_seconds,
+            )
+            if sequencing
+            else None
+        )
+
+    async def start(self) -> None:
+        await self._documents.ensure_index(COMMITS, COMMIT_INDEXES)
+        await self._documents.ensure_index(SEGMENTS, SEGMENT_INDEXES)
+        if self._loop is not None:
+            self._loop.start()
+
+    async def close(self) -> None:
+        if self._loop is not None:
+            await self._loop.close()
+
+    async def incarnation(self, tenant: str) -> str:
+        if tenant not in self._incarnations:
+            await self._documents.write([Insert(SYSTEM, LOGS, tenant, {"incarnation": self._new_incarnation()})])
+            document = await self._documents.find(SYSTEM, LOGS, tenant)
+            if document is None:
+                raise Unavailable("the log's own document cannot be read back")
+            self._incarnations[tenant] = document["incarnation"]
+        return self._incarnations[tenant]
+
+    async def tenants(self) -> list[str]:
+        found: list[str] = []
+        while True:
+            page = await self._documents.scan(
+                SYSTEM, LOGS, low=found[-1] + "\x00" if found else None, limit=_TENANTS_AT_ONCE
+            )
+            found += [tenant for tenant, _ in page]
+            if len(page) < _TENANTS_AT_ONCE:
+                return found
+
+    async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
+        inserts = [Insert(c.tenant, COMMITS, commit_id(c.stream, c.version), commit_document(c)) for c in commits]
+        for tenant in dict.fromkeys(commit.tenant for commit in commits):
+            await self.incarnation(tenant)
+        outcomes: list[AppendOutcome] = [VersionTaken() for _ in commits]
+        refused: set[tuple[str, str]] = set()
+        for wave in _waves(commits):
+            await self._learn_predecessors([commits[index] for index in wave])
+            # A predecessor, once there, stays: looking first and inserting then leaves no gap in a stream.
+            ready = [
+                index for index in wave if _stream(commits[index]) not in refused and self._follows(commits[index])
+            ]
+            writes: list[Write] = [inserts[index] for index in ready]
+            for index, inserted in zip(ready, await self._documents.write(writes) if writes else [], strict=True):
+                if inserted:
+                    outcomes[index] = Appended(commits[index])
+                    self._remember(*_stream(commits[index]), commits[index].version)
+            refused |= {_stream(commits[index]) for index in wave if isinstance(outcomes[index], VersionTaken)}
+        self.appended.ring()
+        return outcomes
+
+    def _follows(self, commit: Commit) -> bool:
+        return self._known.get(_stream(commit), 0) >= commit.version - 1
+
+    async def _learn_predecessors(self, commits: Sequence[Commit]) -> None:
+        unknown: dict[str, list[Commit]] = {}
+        for commit in commits:
+            if not self._follows(commit):
+                unknown.setdefault(commit.tenant, []).append(commit)
+        for tenant, asked in unknown.items():
+            ids = {commit_id(commit.stream, commit.version - 1): commit for commit in asked}
+            for id in await self._documents.find_many(tenant, COMMITS, ids):
+                self._remember(tenant, ids[id].stream, ids[id].version - 1)
+
+    def _remember(self, tenant: str, stream: str, version: int) -> None:
+        """That this version exists, and so every one before it: a fact that never changes."""
+        known = max(version, self._known.pop((tenant, stream), 0))
+        self._known[tenant, stream] = known
+        if len(self._known) > _REMEMBERED_STREAMS:
+            del self._known[next(iter(self._known))]
+
+    async def read_stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
+        found: list[Commit] = []
+        while limit is None or len(found) < limit:
+            wanted = 1000 if limit is None else min(1000, limit - len(found))
+            low = commit_id(stream, after + len(found) + 1)
+            page = await self._documents.scan(tenant, COMMITS, low=low, high=last_commit_id(stream), limit=wanted)
+            found += [commit_of(tenant, document) for _, document in page]
+            if len(page) < wanted:
+                break
+        if found:
+            self._remember(tenant, stream, found[-1].version)
+        return found
+
+    async def find_command(self, tenant: str, stream: str, command_id: str) -> Commit | None:
+        key = command_key(stream, command_id)
+        found = await self._documents.scan(tenant, COMMITS, "command", low=key, high=key, limit=1)
+        return commit_of(tenant, found[0][1]) if found else None
+
+    async def read_log(self, tenant: str, after: int, limit: int = 500) -> list[Commit]:
+        taken: list[Commit] = []
+        while len(taken) < limit:
+            start = after + len(taken)
+            found = await self._documents.scan(tenant, SEGMENTS, "last", low=start + 1, limit=_SEGMENTS_AT_ONCE)
+            placed = _placed([segment for _, segment in found], start, limit - len(taken))
+            documents = await self._documents.find_many(tenant, COMMITS, placed)
+            for id, position in placed.items():
+                if id not in documents:
+                    # The segment is here and the commit is not yet: this reader stops in front of it and comes again.
+                    return taken
+                taken.append(commit_of(tenant, documents[id], position))
+            if not placed or len(found) < _SEGMENTS_AT_ONCE:
+                break
+        return taken
+
+    async def head(self, tenant: str) -> int:
+        found = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
+        return int(found[0][1]["last"]) if found else 0
+
+    async def position_of(self, tenant: str, stream: str, version: int) -> int | None:
+        id = commit_id(stream, version)
+        document = await self._documents.find(tenant, COMMITS, id)
+        if document is None or "position" in document:
+            return None if document is None else int(document["position"])
+        # Only commits of the head segment may still be pending; if the head moved on meanwhile, ours has its position
+        # now.
+        head = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
+        if head and (position := _placed([head[0][1]], head[0][1]["first"] - 1, len(head[0][1]["commits"])).get(id)):
+            return position
+        document = await self._documents.find(tenant, COMMITS, id)
+        return int(document["position"]) if document is not None and "position" in document else None
+
+    async def list_streams(self, tenant: str, prefix: str, after: str = "", limit: int = 1000) -> list[str]:
+        low = max(prefix, after + "\x00" if after else "")
+        found = await self._documents.scan(
+            tenant, COMMITS, "opened", low=low, high=prefix + LAST_CHARACTER, limit=limit
+        )
+        return [document["opened"] for _, document in found]
+
+    async def put_part(self, tenant: str, content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        chunks = [content[start : start + _CHUNK_BYTES] for start in range(0, len(content), _CHUNK_BYTES)]
+        for number, chunk in enumerate(chunks):
+            body: Body = {"content": base64.b64encode(chunk).decode("ascii")}
+            await self._documents.write([Insert(tenant, PARTS, f"{digest}/{number:06d}", body)])
+        await self._documents.write([Insert(tenant, PARTS, digest, {"chunks": len(chunks)})])
+        return digest
+
+    async def get_part(self, tenant: str, digest: str) -> bytes:
+        part = await self._documents.find(tenant, PARTS, digest)
+        if part is None:
+            raise NotFound(f"no part {digest}")
+        content = bytearray()
+        for number in range(part["chunks"]):
+            chunk = await self._documents.find(tenant, PARTS, f"{digest}/{number:06d}")
+            if chunk is None:
+                raise Unavailable(f"part {digest} cannot be read whole")
+            content += base64.b64decode(chunk["content"])
+        return bytes(content)
+
+
+def _stream(commit: Commit) -> tuple[str, str]:
+    return commit.tenant, commit.stream
+
+
+def _waves(commits: Sequence[Commit]) -> list[list[int]]:
+    """Indexes of the commits, those of one stream one wave apart, so that none is written before its predecessor is
+    known.
+    """
+    depth: dict[tuple[str, str], int] = {}
+    waves: list[list[int]] = []
+    for index, commit in enumerate(commits):
+        wave = depth.get(_stream(commit), 0)
+        depth[_stream(commit)] = wave + 1
+        if wave == len(waves):
+            waves.append([])
+        waves[wave].append(index)
+    return waves
+
+
+def _placed(segments: Sequence[Body], after: int, limit: int) -> dict[str, int]:
+    """Commit ids of the segments with their positions after ``after``, dense; ends at the first hole."""
+    placed: dict[str, int] = {}
+    for segment in segments:
+        for position, (stream, version) in enumerate(segment["commits"], segment["first"]):
+            if len(placed) == limit:
+                return placed
+            if position <= after:
+                continue
+            if position != after + len(placed) + 1:
+                return placed
+            placed[commit_id(stream, version)] = position
+    return placed

@@ -1,0 +1,75 @@
+"""How a log lies in documents: which collections, which ids, which fields.
+
+- ``log.commits``, by stream and version: ``stream version body command``; ``opened`` on version 1; ``pending`` until
+  the commit is seen to stand in a segment, from then on ``position``.
+- ``log.segments``, by number: ``number first last commits``, the positions first..last given to these (stream,
+  version).
+- ``log.parts``, by SHA-256: ``chunks``; each chunk is a document ``<digest>/<number>`` with its ``content`` in base64.
+- ``logs``, by tenant, in tenant SYSTEM: ``incarnation``.
+
+Truth about positions is in the segments alone. A commit's ``position`` repeats it once its segment can never change.
+"""
+
+from atelier_common.commit import Commit
+from atelier_common.documents.port import Body, ServerTime
+from atelier_common.errors import InvalidInput
+
+COMMITS = "log.commits"
+SEGMENTS = "log.segments"
+PARTS = "log.parts"
+LOGS = "logs"
+
+COMMIT_INDEXES = ("command", "opened", "pending")
+SEGMENT_INDEXES = ("last",)
+
+_SEPARATOR = "\x1f"
+_DIGITS = 10
+LAST_CHARACTER = "\U0010ffff"
+
+
+def commit_id(stream: str, version: int) -> str:
+    """Ids of one stream's commits sort by version, and no other stream's lie between them."""
+    return f"{stream}{_SEPARATOR}{version:0{_DIGITS}d}"
+
+
+def last_commit_id(stream: str) -> str:
+    return f"{stream}{_SEPARATOR}{'9' * _DIGITS}"
+
+
+def command_key(stream: str, command_id: str) -> str:
+    return f"{stream}{_SEPARATOR}{command_id}"
+
+
+def segment_id(number: int) -> str:
+    return f"{number:012d}"
+
+
+def check_names(commit: Commit) -> None:
+    """Raises InvalidInput where a name would be mistaken for another."""
+    if not commit.tenant or not commit.stream or not commit.command_id:
+        raise InvalidInput("a commit names its tenant, its stream and its command")
+    if commit.version < 1:
+        raise InvalidInput(f"a stream's commits are numbered from 1, not {commit.version}")
+    if any(character < " " for character in commit.stream):
+        raise InvalidInput("the name of a stream has no control characters")
+
+
+def commit_document(commit: Commit) -> Body:
+    """The document of a new commit, pending since the server's now. Checks the limits of an append."""
+    check_names(commit)
+    document: Body = {
+        "stream": commit.stream,
+        "version": commit.version,
+        "body": commit.body().decode(),
+        "command": command_key(commit.stream, commit.command_id),
+        "pending": ServerTime(),
+    }
+    if commit.version == 1:
+        document["opened"] = commit.stream
+    return document
+
+
+def commit_of(tenant: str, document: Body, position: int = 0) -> Commit:
+    return Commit.from_body(
+        tenant, document["stream"], document["version"], position or document.get("position", 0), document["body"]
+    )

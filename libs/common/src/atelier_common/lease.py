@@ -1,0 +1,119 @@
+"""A lease: one leader at a time, judged by the database server's clock alone.
+
+The *epoch* grows with every change of leader. A lease by itself stops nobody who sleeps through its end; what a leader
+writes carries its epoch and is guarded by it (:func:`not_newer_than`), so that a stale leader's write is refused once
+the next one has written.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Guard, Insert, Past, Replace, ServerTime
+
+LEASES = "leases"
+_log = logging.getLogger(__name__)
+
+
+def not_newer_than(epoch: int) -> Guard:
+    """The guard of a leader's write on a document whose ``epoch`` field it sets: refused where a later leader has
+    written.
+    """
+    return {"epoch": Below(epoch + 1)}
+
+
+class Lease:
+    """The lease ``name``; ``owner`` is unique among the processes alive. ``epoch`` is 0 while it is not known to be
+    held.
+    """
+
+    def __init__(self, documents: Documents, name: str, owner: str, ttl_ms: int = 10_000, tenant: str = SYSTEM) -> None:
+        self._documents = documents
+        self.name = name
+        self.owner = owner
+        self.ttl_ms = ttl_ms
+        self.tenant = tenant
+        self.epoch = 0
+
+    def _body(self, epoch: int) -> Body:
+        return {"owner": self.owner, "epoch": epoch, "expires": ServerTime(self.ttl_ms)}
+
+    async def acquire(self) -> bool:
+        """Take the lease if it is free, has run out, or is left from an earlier try of this owner; a new epoch each
+        time.
+        """
+        self.epoch = 0
+        held = await self._documents.find(self.tenant, LEASES, self.name)
+        if held is None:
+            (taken,) = await self._documents.write([Insert(self.tenant, LEASES, self.name, self._body(1))])
+            self.epoch = 1 if taken else 0
+            return taken
+        epoch: int = held["epoch"]
+        free = {"owner": self.owner} if held["owner"] == self.owner else {"expires": Past()}
+        guard: Guard = {"epoch": epoch, **free}
+        (taken,) = await self._documents.write([Replace(self.tenant, LEASES, self.name, self._body(epoch + 1), guard)])
+        self.epoch = epoch + 1 if taken else 0
+        return taken
+
+    async def renew(self) -> bool:
+        """Hold on for another ``ttl_ms``; False (and epoch 0) if another took over. Raises where the outcome is
+        unknown.
+        """
+        guard: Guard = {"owner": self.owner, "epoch": self.epoch}
+        (kept,) = await self._documents.write([Replace(self.tenant, LEASES, self.name, self._body(self.epoch), guard)])
+        if not kept:
+            self.epoch = 0
+        return kept
+
+    async def release(self) -> None:
+        """Let the next one in at once. The document stays: epochs never start anew."""
+        if self.epoch:
+            guard: Guard = {"owner": self.owner, "epoch": self.epoch}
+            body: Body = {"owner": "", "epoch": self.epoch, "expires": 0}
+            self.epoch = 0
+            await self._documents.write([Replace(self.tenant, LEASES, self.name, body, guard)])
+
+
+async def lead(lease: Lease, work: Callable[[int], Awaitable[None]]) -> None:
+    """Run ``work(epoch)`` whenever this process leads, for ever; cancel to stop.
+
+    ``work`` is cancelled when the lease is lost or cannot be renewed in time. If it raises, the lease is given back
+    and, after a pause, asked for again. Standing by costs one look each third of the time to live.
+    """
+    pause = lease.ttl_ms / 3000
+    while True:
+        try:
+            asked = asyncio.get_running_loop().time()
+            if await lease.acquire():
+                await _while_leading(lease, work, asked)
+        except Exception:
+            _log.warning("lease %s: its work stopped and will be taken up again", lease.name, exc_info=True)
+        finally:
+            with contextlib.suppress(Exception):
+                await lease.release()
+        await asyncio.sleep(pause)
+
+
+async def _while_leading(lease: Lease, work: Callable[[int], Awaitable[None]], asked: float) -> None:
+    time = asyncio.get_running_loop().time
+    working = asyncio.ensure_future(work(lease.epoch))
+    try:
+        while True:
+            await asyncio.wait({working}, timeout=lease.ttl_ms / 3000)
+            if working.done():
+                return working.result()
+            began = time()
+            try:
+                if not await asyncio.wait_for(lease.renew(), max(0.001, asked + lease.ttl_ms / 1000 - began)):
+                    return None
+                asked = began
+            except Exception:
+                # Counted from before the last request that was answered, on this machine's own steady clock, the lease
+                # may be over: then the work has to stop, whatever the server would say.
+                if time() >= asked + lease.ttl_ms / 1000 * 0.8:
+                    raise
+    finally:
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await working
