@@ -1,0 +1,62 @@
+# Atelier. `make demo` shows it, `make test` proves it, `make check` keeps it tidy.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format types walls contracts proto events release-contracts bench
+
+BIN := .venv/bin
+export PYTHON
+
+SERVICES := $(wildcard services/*/src/*)
+PURE := $(wildcard services/*/src/*/domain services/*/src/*/engine services/scheduling/src/atelier_scheduling/oracle*)
+SOURCES := libs/common/src libs/contracts/src $(wildcard services/*/src)
+empty :=
+space := $(empty) $(empty)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|' 2>/dev/null || grep -hE '##' $(MAKEFILE_LIST)
+
+demo: ## run the main job on a sample district, then serve its pages (ARGS=--once ends after the job)
+	@.ci/environment run
+	@$(BIN)/atelier demo $(ARGS)
+
+test: ## every test (ARGS=path or ARGS='-k name' for some)
+	@.ci/environment dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: ## format, lint, types, walls, contracts
+	@.ci/environment dev
+	@$(MAKE) --no-print-directory format types walls contracts
+
+format:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types:
+	MYPYPATH=$(subst $(space),:,$(SOURCES)) $(BIN)/mypy libs/common/src $(PURE)
+
+walls:
+	$(BIN)/lint-imports
+
+contracts:
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking --against proto/released.binpb
+	$(BIN)/python libs/contracts/generate.py --check
+	$(BIN)/python libs/contracts/catalogue.py --check
+
+proto: ## generate code and the event catalogue anew from proto/ and contracts/samples/
+	@.ci/environment dev
+	$(BIN)/buf lint
+	$(BIN)/buf format --write
+	$(BIN)/python libs/contracts/generate.py
+	$(BIN)/python libs/contracts/catalogue.py
+
+release-contracts: ## take today's contracts as released: from now on nothing in them may break
+	@.ci/environment dev
+	$(BIN)/buf breaking --against proto/released.binpb
+	$(BIN)/buf build --exclude-source-info --output proto/released.binpb
+
+bench: ## measure, as ratios against named references in the same run
+	@.ci/environment bench
+	@$(BIN)/python -m bench $(ARGS)
