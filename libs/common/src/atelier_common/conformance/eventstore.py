@@ -87,7 +87,8 @@ class EventStoreSuite:
 
     async def test_all_events_of_a_commit_or_none(self, store: EventStore) -> None:
         """Readers of a stream and of the log, while others write, never meet a part of a commit."""
-        writes, seen = 40, []
+        writes = 40
+        seen: list[Commit] = []
 
         async def read() -> None:
             while len(seen) < writes:

@@ -1,0 +1,156 @@
+"""What a lease must do on every document database. An adapter's test is :meth:`make_documents`; nothing is skipped."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from atelier_common.conformance.material import TENANT, until
+from atelier_common.documents.port import Documents, Replace
+from atelier_common.lease import Lease, lead, not_newer_than
+
+SHORT_MS = 120
+LONG_MS = 60_000
+
+
+class LeaseSuite:
+    """Subclass it and give :meth:`make_documents`. No test reads this machine's clock: the server's alone decides."""
+
+    async def make_documents(self) -> Documents:
+        raise NotImplementedError
+
+    documents: Documents
+
+    @pytest.fixture(autouse=True)
+    async def _documents(self) -> Any:
+        self.documents = await self.make_documents()
+        yield
+        close = getattr(self.documents, "close", None)
+        if close is not None:
+            await close()
+
+    def lease(self, owner: str, ttl_ms: int = LONG_MS) -> Lease:
+        return Lease(self.documents, "work", owner, ttl_ms)
+
+    async def test_of_many_who_ask_at_once_one_leads(self) -> None:
+        for round in range(1, 21):
+            leases = [self.lease(f"owner {n}") for n in range(8)]
+            led = await asyncio.gather(*(lease.acquire() for lease in leases))
+            leaders = [lease for lease, leads in zip(leases, led, strict=True) if leads]
+            assert [lease.epoch for lease in leaders] == [round]
+            assert sorted(lease.epoch for lease in leases) == [0] * 7 + [round]
+            await leaders[0].release()
+
+    async def test_a_held_lease_is_taken_over_only_when_it_has_run_out(self) -> None:
+        first, second = self.lease("first", SHORT_MS), self.lease("second")
+        assert await first.acquire()
+        assert not await second.acquire()
+        assert await first.renew()
+
+        await until(second.acquire, 10)
+        assert (first.epoch, second.epoch) == (1, 2)
+        assert not await first.renew()
+        assert first.epoch == 0
+        assert not await first.acquire()
+
+    async def test_a_lease_that_is_renewed_stays(self) -> None:
+        first, second = self.lease("first", 1_000), self.lease("second")
+        assert await first.acquire()
+        end = asyncio.get_running_loop().time() + 1.5
+        while asyncio.get_running_loop().time() < end:
+            assert await first.renew()
+            assert not await second.acquire()
+            await asyncio.sleep(0.02)
+        assert first.epoch == 1
+
+    async def test_a_stale_leaders_write_is_refused_once_the_next_one_wrote(self) -> None:
+        def write(epoch: int, position: int) -> Replace:
+            body = {"epoch": epoch, "position": position}
+            return Replace(TENANT, "cursors", "log", body, not_newer_than(epoch), upsert=True)
+
+        stale, next_one = self.lease("stale", SHORT_MS), self.lease("next")
+        assert await stale.acquire()
+        paused_with = stale.epoch
+        assert await self.documents.write([write(paused_with, 10)]) == [True]
+        await until(next_one.acquire, 10)
+        assert await self.documents.write([write(next_one.epoch, 11), write(next_one.epoch, 12)]) == [True, True]
+
+        assert await self.documents.write([write(paused_with, 11)]) == [False]
+        assert await self.documents.find(TENANT, "cursors", "log") == {"epoch": next_one.epoch, "position": 12}
+
+    async def test_a_released_lease_is_free_at_once_and_epochs_go_on(self) -> None:
+        first, second = self.lease("first"), self.lease("second")
+        assert await first.acquire()
+        await first.release()
+        assert await second.acquire()
+        assert second.epoch == 2
+        await first.release()
+        assert await second.renew()
+
+    async def test_an_owner_whose_reply_was_lost_gets_its_lease_back_under_a_new_epoch(self) -> None:
+        assert await self.lease("first").acquire()
+        again = self.lease("first")
+        assert await again.acquire()
+        assert again.epoch == 2
+
+    async def test_leases_of_different_names_have_nothing_to_do_with_each_other(self) -> None:
+        assert await Lease(self.documents, "one", "a").acquire()
+        assert await Lease(self.documents, "two", "b").acquire()
+
+    async def test_work_runs_in_one_place_and_moves_when_its_leader_is_gone(self) -> None:
+        running: list[tuple[str, int]] = []
+
+        async def work(owner: str, epoch: int) -> None:
+            running.append((owner, epoch))
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                running.remove((owner, epoch))
+
+        def leader(owner: str) -> asyncio.Task[None]:
+            return asyncio.create_task(lead(self.lease(owner, 300), lambda epoch: work(owner, epoch)))
+
+        first = leader("first")
+        await until(lambda: _is(running, [("first", 1)]))
+        second = leader("second")
+        await asyncio.sleep(0.5)
+        assert running == [("first", 1)]
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await until(lambda: _is(running, [("second", 2)]))
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        assert running == []
+
+    async def test_work_that_fails_is_taken_up_again(self) -> None:
+        epochs: list[int] = []
+
+        async def work(epoch: int) -> None:
+            epochs.append(epoch)
+            raise ConnectionError("once more")
+
+        task = asyncio.create_task(lead(self.lease("first", SHORT_MS), work))
+        await until(lambda: _is(epochs[:3], [1, 2, 3]))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def test_work_ends_when_another_has_taken_over(self) -> None:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def work(_epoch: int) -> None:
+            begun.set()
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.set()
+
+        task = asyncio.create_task(lead(self.lease("first", 300), work))
+        await asyncio.wait_for(begun.wait(), 10)
+        assert await self.lease("first").acquire()
+        await asyncio.wait_for(ended.wait(), 10)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _is(found: object, wanted: object) -> bool:
+    return found == wanted
