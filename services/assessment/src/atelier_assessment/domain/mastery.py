@@ -1,0 +1,335 @@
+"""Mastery of one competency by one learner: an estimate with uncertainty, and whether it is earned.
+
+Stream ``mastery/<learner>:<competency>``. It keeps what the estimator needs of every piece of evidence, so it folds anew from
+itself alone; evidence that comes in order costs one step. The result is a function of the evidence sorted by time performed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, assert_never
+
+from atelier_common.decider import Decider
+from atelier_common.errors import InvalidInput, RuleBroken
+
+from atelier_assessment.domain.registry import registry
+from atelier_assessment.engine.calibration import DEFAULT_CALIBRATION, Calibration
+from atelier_assessment.engine.estimator import Belief, advance, fold, insert, start
+from atelier_assessment.engine.observation import Observation
+from atelier_assessment.engine.policy import DEFAULT_POLICY, MasteryPolicy
+
+
+def mastery_key(learner: str, competency: str) -> str:
+    return f"{learner}:{competency}"
+
+
+def learner_and_competency(key: str) -> tuple[str, str]:
+    """Of a key or of a whole stream name."""
+    learner, _, competency = key.rpartition("/")[2].partition(":")
+    return learner, competency
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What turns evidence into a claim at this moment. Both are immutable values, named by version in every event."""
+
+    policy: MasteryPolicy = DEFAULT_POLICY
+    calibration: Calibration = DEFAULT_CALIBRATION
+
+
+@dataclass(frozen=True, slots=True)
+class CountEvidence:
+    unhashed: ClassVar[tuple[str, ...]] = ("rules",)
+    observation: Observation
+    rules: Rules
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawEvidence:
+    unhashed: ClassVar[tuple[str, ...]] = ("rules",)
+    evidence_id: str
+    reason: str
+    rules: Rules
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reestimate:
+    """Another policy or calibration was adopted."""
+
+    unhashed: ClassVar[tuple[str, ...]] = ("rules",)
+    policy_version: int
+    calibration_version: int
+    rules: Rules
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwardMastery:
+    """A person says that it is earned, and why. Sticky: no evidence and no policy takes it away."""
+
+    awarded_by: str
+    reason: str
+    awarded_at: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawAward:
+    withdrawn_by: str
+    reason: str
+    now: int
+
+
+Command = CountEvidence | WithdrawEvidence | Reestimate | AwardMastery | WithdrawAward
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the learner stands. ``estimate`` and ``uncertainty`` are probabilities; ``earned_at`` is milliseconds UTC.
+
+    ``policy`` and ``calibration`` are versions.
+    """
+
+    belief: Belief
+    estimate: float
+    uncertainty: float
+    earned: bool
+    earned_at: int | None
+    policy: int
+    calibration: int
+
+
+@registry.event("MasteryMoved")
+@dataclass(frozen=True, slots=True)
+class MasteryMoved:
+    """``corrected``: the evidence was performed before some already counted, so what was said before is corrected."""
+
+    observation: Observation
+    standing: Standing
+    corrected: bool
+
+
+@registry.event("EvidenceSetAside")
+@dataclass(frozen=True, slots=True)
+class EvidenceSetAside:
+    """It is kept and shown, and changes nothing now: an attempt already counted, modified work, or a kind of no weight."""
+
+    observation: Observation
+
+
+@registry.event("EvidenceWithdrawn")
+@dataclass(frozen=True, slots=True)
+class EvidenceWithdrawn:
+    evidence_id: str
+    reason: str
+    standing: Standing | None
+
+
+@registry.event("MasteryReestimated")
+@dataclass(frozen=True, slots=True)
+class MasteryReestimated:
+    """``kept_at`` is when it had been earned under earlier rules, if ever: a change of rules takes nothing away."""
+
+    standing: Standing
+    kept_at: int | None
+
+
+@registry.event("EarnedCorrected")
+@dataclass(frozen=True, slots=True)
+class EarnedCorrected:
+    """Something that had been said to be earned was not, or at another time. ``because`` names the evidence that shows it."""
+
+    because: str
+    earned_at_before: int
+    earned_at: int | None
+
+
+@registry.event("MasteryAwarded")
+@dataclass(frozen=True, slots=True)
+class MasteryAwarded:
+    awarded_by: str
+    reason: str
+    awarded_at: int
+    standing: Standing
+
+
+@registry.event("AwardWithdrawn")
+@dataclass(frozen=True, slots=True)
+class AwardWithdrawn:
+    withdrawn_by: str
+    reason: str
+    standing: Standing
+
+
+Event = (
+    MasteryMoved
+    | EvidenceSetAside
+    | EvidenceWithdrawn
+    | MasteryReestimated
+    | EarnedCorrected
+    | MasteryAwarded
+    | AwardWithdrawn
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mastery:
+    """``observations`` stand in order of time performed. ``standing`` is None before anything was said.
+
+    ``kept_at`` is when it was earned under earlier rules, ``awarded_at`` when a person said so.
+    """
+
+    observations: tuple[Observation, ...] = ()
+    standing: Standing | None = None
+    kept_at: int | None = None
+    awarded_at: int | None = None
+    awarded_by: str = ""
+    withdrawn: frozenset[str] = frozenset()
+
+    def holds(self, evidence_id: str) -> bool:
+        return evidence_id in self.withdrawn or any(each.id == evidence_id for each in self.observations)
+
+
+def decide(command: Command, state: Mastery) -> Sequence[Event]:
+    match command:
+        case CountEvidence():
+            return _count(command, state)
+        case WithdrawEvidence():
+            return _withdraw(command, state)
+        case Reestimate():
+            return _under(command.rules, state)
+        case AwardMastery():
+            return _award(command, state)
+        case WithdrawAward():
+            return _withdraw_award(command, state)
+        case _:
+            assert_never(command)
+
+
+def _count(command: CountEvidence, state: Mastery) -> Sequence[Event]:
+    observation, rules = command.observation, command.rules
+    if state.holds(observation.id):
+        return ()
+    adopted = _under(rules, state)
+    for event in adopted:
+        state = evolve(state, event)
+    before = state.standing
+    observations = insert(state.observations, observation)
+    newest = observations[-1].id == observation.id
+    known = before.belief if before is not None else start(rules.calibration)
+    if newest:
+        belief = advance(known, observation, state.observations, rules.policy, rules.calibration)
+    else:
+        belief = fold(observations, rules.policy, rules.calibration)
+    if belief == known:
+        return (*adopted, EvidenceSetAside(observation))
+    standing = _standing(belief, rules, state)
+    return (*adopted, MasteryMoved(observation, standing, not newest), *_correction(observation.id, before, standing))
+
+
+def _withdraw(command: WithdrawEvidence, state: Mastery) -> Sequence[Event]:
+    if command.evidence_id in state.withdrawn:
+        return ()
+    adopted = _under(command.rules, state)
+    for event in adopted:
+        state = evolve(state, event)
+    before = state.standing
+    observations = tuple(each for each in state.observations if each.id != command.evidence_id)
+    if before is None or len(observations) == len(state.observations):
+        return (*adopted, EvidenceWithdrawn(command.evidence_id, command.reason, before))
+    standing = _standing(fold(observations, command.rules.policy, command.rules.calibration), command.rules, state)
+    withdrawn = EvidenceWithdrawn(command.evidence_id, command.reason, standing)
+    return (*adopted, withdrawn, *_correction(command.evidence_id, before, standing))
+
+
+def _under(rules: Rules, state: Mastery) -> Sequence[MasteryReestimated]:
+    """What brings the state under these rules; nothing where it is."""
+    before = state.standing
+    if before is None or (before.policy == rules.policy.version and before.calibration == rules.calibration.version):
+        return ()
+    kept_at = _earliest(state.kept_at, before.belief.claimed_at)
+    belief = fold(state.observations, rules.policy, rules.calibration)
+    return (MasteryReestimated(_standing(belief, rules, replace(state, kept_at=kept_at)), kept_at),)
+
+
+def _award(command: AwardMastery, state: Mastery) -> Sequence[Event]:
+    if not command.awarded_by or not command.reason.strip():
+        raise InvalidInput("an award names who gives it and why", field="reason")
+    if command.awarded_at > command.now:
+        raise InvalidInput("an award cannot be dated in the future", field="awarded_at")
+    if state.awarded_at is not None:
+        raise RuleBroken(f"it was awarded before by {state.awarded_by}")
+    before = state.standing or _nothing_yet()
+    standing = replace(before, earned=True, earned_at=_earliest(before.earned_at, command.awarded_at))
+    return (MasteryAwarded(command.awarded_by, command.reason, command.awarded_at, standing),)
+
+
+def _withdraw_award(command: WithdrawAward, state: Mastery) -> Sequence[Event]:
+    if state.awarded_at is None or state.standing is None:
+        raise RuleBroken("nobody has awarded it")
+    if not command.withdrawn_by or not command.reason.strip():
+        raise InvalidInput("withdrawing an award names who does it and why", field="reason")
+    earned_at = _earliest(state.standing.belief.claimed_at, state.kept_at)
+    standing = replace(state.standing, earned=earned_at is not None, earned_at=earned_at)
+    return (AwardWithdrawn(command.withdrawn_by, command.reason, standing),)
+
+
+def _nothing_yet() -> Standing:
+    belief = start(DEFAULT_CALIBRATION)
+    return Standing(
+        belief, belief.estimate, belief.uncertainty, False, None, DEFAULT_POLICY.version, DEFAULT_CALIBRATION.version
+    )
+
+
+def _earliest(*moments: int | None) -> int | None:
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _standing(belief: Belief, rules: Rules, state: Mastery) -> Standing:
+    earned_at = _earliest(belief.claimed_at, state.kept_at, state.awarded_at)
+    return Standing(
+        belief=belief,
+        estimate=belief.estimate,
+        uncertainty=belief.uncertainty,
+        earned=earned_at is not None,
+        earned_at=earned_at,
+        policy=rules.policy.version,
+        calibration=rules.calibration.version,
+    )
+
+
+def _correction(because: str, before: Standing | None, after: Standing) -> Sequence[EarnedCorrected]:
+    if before is None or before.earned_at is None or before.earned_at == after.earned_at:
+        return ()
+    return (EarnedCorrected(because, before.earned_at, after.earned_at),)
+
+
+def evolve(state: Mastery, event: Event) -> Mastery:
+    match event:
+        case MasteryMoved():
+            return replace(state, observations=insert(state.observations, event.observation), standing=event.standing)
+        case EvidenceSetAside():
+            return replace(state, observations=insert(state.observations, event.observation))
+        case EvidenceWithdrawn():
+            kept = tuple(each for each in state.observations if each.id != event.evidence_id)
+            withdrawn = state.withdrawn | {event.evidence_id}
+            return replace(state, observations=kept, standing=event.standing, withdrawn=withdrawn)
+        case MasteryReestimated():
+            return replace(state, standing=event.standing, kept_at=event.kept_at)
+        case EarnedCorrected():
+            return state
+        case MasteryAwarded():
+            return replace(state, standing=event.standing, awarded_at=event.awarded_at, awarded_by=event.awarded_by)
+        case AwardWithdrawn():
+            return replace(state, standing=event.standing, awarded_at=None, awarded_by="")
+        case _:
+            assert_never(event)
+
+
+def _result(_command: Command, _events: Sequence[Event], state: Mastery) -> Any:
+    standing = state.standing
+    return None if standing is None else {"estimate": standing.estimate, "earned": standing.earned}
+
+
+mastery = Decider[Command, Mastery, Event]("mastery", registry, Mastery, decide, evolve, _result)
