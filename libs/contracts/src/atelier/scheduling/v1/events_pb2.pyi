@@ -90,6 +90,8 @@ Global___ObligationKind: _TypeAlias = ObligationKind  # noqa: Y015
 
 @_typing.final
 class PlanProposed(_message.Message):
+    """A plan of a site's week that the oracle found safe; nobody follows it before it is published."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SITE_ID_FIELD_NUMBER: _builtins.int
@@ -168,6 +170,8 @@ Global___PlanProposed: _TypeAlias = PlanProposed  # noqa: Y015
 
 @_typing.final
 class PlanPublished(_message.Message):
+    """From now on this plan is the timetable of the week."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SITE_ID_FIELD_NUMBER: _builtins.int
@@ -226,6 +230,8 @@ Global___PlanPublished: _TypeAlias = PlanPublished  # noqa: Y015
 
 @_typing.final
 class PlanSuperseded(_message.Message):
+    """A proposed or published plan gave way to another one of the same week."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SITE_ID_FIELD_NUMBER: _builtins.int
