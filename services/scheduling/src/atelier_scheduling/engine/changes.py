@@ -36,7 +36,7 @@ class LearnerAbsent:
 
 @dataclass(frozen=True, slots=True)
 class LearnerChanged:
-    """A new learner, or new facts of a known one. ``needs`` replaces all needs of this learner (``None``: they stay)."""
+    """A new learner, or new facts of a known one. ``needs`` replaces all needs of theirs (``None``: they stay)."""
 
     TAGGED: ClassVar[bool] = True
     learner: Learner

@@ -72,10 +72,10 @@ def _writer(kind: Any) -> _Convert:
         return lambda value: value
     hints = typing.get_type_hints(kind)
     fields = [(field.name, _default(field), hints[field.name] is float) for field in dataclasses.fields(kind)]
-    tagged = bool(getattr(kind, "TAGGED", False))
+    tagged = kind.__name__ if getattr(kind, "TAGGED", False) else ""
 
     def convert(value: Any) -> dict[str, Any]:
-        plain: dict[str, Any] = {"type": kind.__name__} if tagged else {}
+        plain: dict[str, Any] = {"type": tagged} if tagged else {}
         for name, default, is_float in fields:
             item = getattr(value, name)
             if item is default or item == default:
