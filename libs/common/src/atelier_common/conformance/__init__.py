@@ -1,0 +1,6 @@
+"""Conformance suites: what an adapter must do, as classes that its test subclasses. They never skip, and they count."""
+
+import pytest
+
+for _suite in ("documents", "eventstore", "sequencing", "lease", "timers"):
+    pytest.register_assert_rewrite(f"{__name__}.{_suite}")

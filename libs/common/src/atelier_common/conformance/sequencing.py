@@ -1,0 +1,255 @@
+"""What the sequencer must keep on every document database, whatever happens to it between two of its steps.
+
+An adapter's test is :meth:`make_documents`; nothing is skipped.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import pytest
+
+from atelier_common.conformance.interruption import InterruptedDocuments, Moment
+from atelier_common.conformance.material import append, commit, until
+from atelier_common.documents.port import Body, Documents
+from atelier_common.eventstore.documents import DocumentEventStore
+from atelier_common.eventstore.layout import COMMITS, SEGMENTS
+from atelier_common.eventstore.port import Appended
+from atelier_common.eventstore.sequencer import Sequencer
+
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
+INSERT_CALL = 5
+"""Of the first round in an empty log: look, head, the head's commits (none), pending, and the insert."""
+STREAMS = ("a/1", "b/1", "c/1")
+
+
+class SequencingSuite:
+    """Subclass it and give :meth:`make_documents`."""
+
+    async def make_documents(self) -> Documents:
+        raise NotImplementedError
+
+    documents: Documents
+
+    @pytest.fixture(autouse=True)
+    async def _documents(self) -> Any:
+        self.documents = await self.make_documents()
+        self.store = DocumentEventStore(self.documents, sequencing=False)
+        await self.store.start()
+        yield
+        close = getattr(self.documents, "close", None)
+        if close is not None:
+            await close()
+
+    async def write(self, tenant: str, first: int, last: int) -> None:
+        """Versions first..last of three streams, written version by version."""
+        for version in range(first, last + 1):
+            await append(self.store, *(commit(stream, version, tenant=tenant) for stream in STREAMS))
+
+    async def drain(self, tenant: str, documents: Documents | None = None) -> int:
+        sequencer, taken = Sequencer(documents or self.documents, tenant), 0
+        while step := await sequencer.step():
+            taken += step
+        return taken
+
+    async def leave_uncleared(self, tenant: str) -> None:
+        """Place everything in the first segment and die before its flags are cleared."""
+        with pytest.raises(ConnectionError):
+            await Sequencer(InterruptedDocuments(self.documents, INSERT_CALL, "after"), tenant).step()
+
+    async def check(self, tenant: str, versions: int) -> None:
+        """Everything stands in the log once, dense and in stream order, and nothing is left pending."""
+        segments = [body for _, body in await self.documents.scan(tenant, SEGMENTS)]
+        assert [body["number"] for body in segments] == list(range(1, len(segments) + 1))
+        placed = [(stream, version) for body in segments for stream, version in body["commits"]]
+        assert len(placed) == versions * len(STREAMS)
+        for stream in STREAMS:
+            assert [version for name, version in placed if name == stream] == list(range(1, versions + 1))
+        log = await self.store.read_log(tenant, 0, limit=10_000)
+        assert [(c.stream, c.version) for c in log] == placed
+        assert [c.position for c in log] == list(range(1, len(placed) + 1))
+        assert await self.documents.scan(tenant, COMMITS, "pending") == []
+        kept = [body for _, body in await self.documents.scan(tenant, COMMITS, limit=10_000)]
+        assert {(body["stream"], body["version"]): body["position"] for body in kept} == {
+            key: position for position, key in enumerate(placed, 1)
+        }
+
+    async def test_what_is_written_gets_its_place(self) -> None:
+        await self.write("t", 1, 5)
+        assert await self.drain("t") == 15
+        assert await self.drain("t") == 0
+        await self.write("t", 6, 7)
+        assert await self.drain("t") == 6
+        await self.check("t", 7)
+
+    async def test_more_than_one_segment_can_hold(self) -> None:
+        for version in range(1, 441, 11):
+            batch = [commit(stream, version + n, tenant="t") for stream in STREAMS for n in range(11)]
+            await append(self.store, *batch)
+        assert await self.drain("t") == 1320
+        await self.check("t", 440)
+
+    async def test_a_call_or_its_reply_may_be_lost_at_every_step(self) -> None:
+        interruptions = 0
+        for moment in MOMENTS:
+            for at in range(1, 100):
+                tenant = f"{moment} {at}"
+                await self.write(tenant, 1, 2)
+                await self.leave_uncleared(tenant)
+                await self.write(tenant, 3, 4)
+                interrupted = InterruptedDocuments(self.documents, at, moment)
+                sequencer = Sequencer(interrupted, tenant)
+                try:
+                    while await sequencer.step():
+                        pass
+                except ConnectionError:
+                    await self.write(tenant, 5, 5)
+                    await self.drain(tenant, interrupted)
+                if not interrupted.reached.is_set():
+                    break
+                interruptions += 1
+                await self.check(tenant, 5)
+        # Both moments met the same calls: look, head, read and clear the head's commits, read pending and predecessors,
+        # insert, read and clear the new head's commits, and the look that ends the work.
+        assert interruptions == 2 * 10
+
+    async def test_a_stale_sequencer_wakes_between_any_two_steps_of_another(self) -> None:
+        pauses = 0
+        for moment in MOMENTS:
+            for at in range(1, 100):
+                tenant = f"{moment} {at}"
+                await self.write(tenant, 1, 1)
+                await self.leave_uncleared(tenant)
+                await self.write(tenant, 2, 2)
+                paused = InterruptedDocuments(self.documents, at, moment, pause=True)
+                stale = asyncio.create_task(self.drain(tenant, paused))
+                done, _ = await asyncio.wait(
+                    {stale, asyncio.create_task(paused.reached.wait())}, return_when=asyncio.FIRST_COMPLETED
+                )
+                if stale in done:
+                    break
+                pauses += 1
+                # While it sleeps another one takes over, for more than one segment.
+                for version in range(3, 6):
+                    await self.write(tenant, version, version)
+                    await self.drain(tenant)
+                await self.write(tenant, 6, 6)
+                paused.resume.set()
+                await asyncio.wait_for(stale, 10)
+                await self.drain(tenant)
+                await self.check(tenant, 6)
+        assert pauses == 2 * 10
+
+    async def test_several_live_sequencers_and_fifty_writers(self) -> None:
+        writing = True
+
+        async def sequence() -> None:
+            sequencer = Sequencer(self.documents, "t")
+            while writing or await self.documents.scan("t", COMMITS, "pending", limit=1):
+                await sequencer.step()
+                await asyncio.sleep(0)
+
+        async def write() -> None:
+            for _ in range(6):
+                stream = random.choice(STREAMS)
+                while True:
+                    version = len(await self.store.read_stream("t", stream)) + 1
+                    outcome = (await self.store.append([commit(stream, version, f"{version}", tenant="t")]))[0]
+                    if isinstance(outcome, Appended):
+                        break
+
+        sequencers = [asyncio.create_task(sequence()) for _ in range(3)]
+        await asyncio.wait_for(asyncio.gather(*(write() for _ in range(50))), 60)
+        writing = False
+        await asyncio.wait_for(asyncio.gather(*sequencers), 60)
+        log = await self.store.read_log("t", 0, limit=1000)
+        assert [c.position for c in log] == list(range(1, 301))
+        for stream in STREAMS:
+            assert [c.version for c in log if c.stream == stream] == list(
+                range(1, len(await self.store.read_stream("t", stream)) + 1)
+            )
+
+    async def test_a_scan_that_missed_a_predecessor_does_not_break_the_order_of_a_stream(self) -> None:
+        await self.write("t", 1, 3)
+        missing = MissesCommits(self.documents, {("a/1", 1), ("a/1", 2), ("b/1", 2)})
+        assert await Sequencer(missing, "t").step() == 9
+        await self.check("t", 3)
+
+    async def test_a_reader_stops_in_front_of_a_commit_that_it_cannot_see_yet(self) -> None:
+        await self.write("t", 1, 3)
+        await self.drain("t")
+        log = await self.store.read_log("t", 0)
+        hidden = (log[4].stream, log[4].version)
+        behind = MissesCommits(self.documents, {hidden}, everywhere=True)
+        reader = DocumentEventStore(behind, sequencing=False)
+        assert [c.position for c in await reader.read_log("t", 0)] == [1, 2, 3, 4]
+        assert await reader.read_log("t", 4) == []
+        behind.missed.clear()
+        assert [c.position for c in await reader.read_log("t", 4)] == [5, 6, 7, 8, 9]
+
+    async def test_a_commit_has_a_position_as_soon_as_its_segment_stands(self) -> None:
+        await self.write("t", 1, 1)
+        await self.leave_uncleared("t")
+        assert len(await self.documents.scan("t", COMMITS, "pending")) == 3
+        assert sorted([await self.store.position_of("t", stream, 1) or 0 for stream in STREAMS]) == [1, 2, 3]
+
+    async def test_when_the_leader_goes_another_replica_goes_on(self) -> None:
+        replicas = [DocumentEventStore(self.documents, owner=f"{n}", lease_ttl_ms=200) for n in range(3)]
+        for replica in replicas:
+            await replica.start()
+        for version, replica in enumerate(replicas, 1):
+            await self.write("t", version, version)
+
+            async def placed(version: int = version) -> bool:
+                return await self.store.head("t") == 3 * version
+
+            await until(placed)
+            await replica.close()
+        await self.check("t", 3)
+
+    async def test_an_idle_sequencer_looks_rarely(self) -> None:
+        counted = InterruptedDocuments(self.documents)
+        idle = DocumentEventStore(counted, idle_seconds=0.25)
+        await idle.start()
+        await append(idle, commit("a/1", 1, tenant="t"))
+
+        async def placed() -> bool:
+            return await self.store.head("t") == 1
+
+        await until(placed)
+        await asyncio.sleep(0.6)
+        before = counted.calls
+        await asyncio.sleep(1.0)
+        assert 1 <= counted.calls - before <= 12
+        await idle.close()
+
+
+class MissesCommits(InterruptedDocuments):
+    """Does not see some commits yet: in scans or, with ``everywhere``, at all."""
+
+    def __init__(self, documents: Documents, missed: set[tuple[str, int]], *, everywhere: bool = False) -> None:
+        super().__init__(documents)
+        self.missed = missed
+        self._everywhere = everywhere
+
+    def _seen(self, body: Body) -> bool:
+        return (body.get("stream"), body.get("version")) not in self.missed
+
+    async def find_many(self, tenant: str, collection: str, ids: Iterable[str]) -> dict[str, Body]:
+        found = await super().find_many(tenant, collection, ids)
+        return {id: body for id, body in found.items() if self._seen(body) or not self._everywhere}
+
+    async def scan(
+        self,
+        tenant: str,
+        collection: str,
+        field: str = "_id",
+        low: Any = None,
+        high: Any = None,
+        limit: int = 1000,
+        descending: bool = False,
+    ) -> list[tuple[str, Body]]:
+        more = limit + len(self.missed)
+        found = await super().scan(tenant, collection, field, low, high, more, descending)
+        return [(id, body) for id, body in found if self._seen(body)][:limit]
