@@ -1,0 +1,1 @@
+"""The learner aggregate: ``decider.learner`` over ``commands``, ``events``, ``state`` and ``values``."""
