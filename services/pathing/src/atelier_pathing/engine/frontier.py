@@ -1,0 +1,144 @@
+"""The ready set of a learner, in the order in which it is offered, each with its reasons as codes and parameters."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from atelier_pathing.engine.estimates import BANDS, Bands, Estimate
+from atelier_pathing.engine.standing import CERTAIN, COVERED, CREDITED, EARNED, SUCCEEDS, WAIVED, Standing
+
+State = Literal["ready", "probe", "deferred"]
+GateMetBy = Literal["earned", "success-beyond", "credit", "waiver"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What people asked for. ``first`` is the order that a learner or coach set; the rest keeps the teaching order.
+
+    ``deferred`` maps a competency to the moment its deferral ends, ``asked`` are competencies to be tested out of.
+    """
+
+    first: Sequence[str] = ()
+    deferred: Mapping[str, int] | None = None
+    asked: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One competency of the frontier. ``rank`` counts from 1 over all subjects."""
+
+    competency_id: str
+    subject: str
+    state: State
+    rank: int
+
+
+def frontier(standing: Standing, wishes: Wishes, now: int, per_subject: int | None = None) -> tuple[Step, ...]:
+    """The ready set at ``now``: wished order first, then teaching order, what is deferred last.
+
+    With ``per_subject`` only so many of each subject that are not deferred (those next in line), plus everything
+    wished or deferred. Guarantee: no step has an unmet essential gate.
+    """
+    graph = standing.graph
+    deferred = {key for key, until in (wishes.deferred or {}).items() if until > now}
+    wished = [
+        number
+        for key in wishes.first
+        if (number := graph.place.get(key)) is not None and key not in deferred and standing.is_ready(number)
+    ]
+    taken = set(wished)
+    later = [number for key in deferred if (number := graph.place.get(key)) is not None and standing.is_ready(number)]
+    taken.update(later)
+    room = [len(graph) if per_subject is None else per_subject] * graph.subject_count
+    for number in wished:
+        room[graph.subject_numbers[number]] -= 1
+    open_subjects = sum(free > 0 for free in room)
+    rest: list[int] = []
+    if open_subjects:
+        for number in standing.ready_nodes():
+            if number in taken:
+                continue
+            subject = graph.subject_numbers[number]
+            if room[subject] <= 0:
+                continue
+            rest.append(number)
+            room[subject] -= 1
+            if room[subject] == 0:
+                open_subjects -= 1
+                if not open_subjects:
+                    break
+    steps = []
+    for rank, number in enumerate([*wished, *rest, *sorted(later)], start=1):
+        node = graph.nodes[number]
+        state: State = "deferred" if node.competency_id in deferred else _state(standing, number, wishes.asked)
+        steps.append(Step(node.competency_id, node.subject, state, rank))
+    return tuple(steps)
+
+
+def _state(standing: Standing, number: int, asked: Collection[str]) -> State:
+    flags = standing.flags[number]
+    if not flags & CERTAIN or flags & (COVERED | SUCCEEDS) or standing.graph.nodes[number].competency_id in asked:
+        return "probe"
+    return "ready"
+
+
+Reason = dict[str, Any]
+
+
+def reasons(
+    standing: Standing, competency_id: str, wishes: Wishes, now: int, estimate: Estimate | None, bands: Bands = BANDS
+) -> list[Reason]:
+    """Why a competency of the graph stands where it does: codes with parameters, the gates first.
+
+    Codes: gate-met (by earned, credit, waiver, success-beyond), gate-unmet, no-gates, after (unfinished competencies
+    that usually come before), no-evidence, uncertain, known-well-enough, succeeds-beyond, succeeds, test-out-asked,
+    deferred, chosen-order, earned, credited.
+    """
+    graph = standing.graph
+    number = graph.place[competency_id]
+    flags = standing.flags[number]
+    found: list[Reason] = []
+    if flags & EARNED:
+        found.append({"code": "earned"})
+    if flags & CREDITED:
+        found.append({"code": "credited"})
+    for need in graph.needs[number]:
+        by = met_by(standing.flags[need])
+        parameters = {"competency_id": graph.nodes[need].competency_id}
+        found.append({"code": "gate-met", **parameters, "by": by} if by else {"code": "gate-unmet", **parameters})
+    if not graph.needs[number]:
+        found.append({"code": "no-gates"})
+    before = [need for need in graph.follows[number] if not standing.flags[need] & (EARNED | CREDITED)]
+    if before:
+        found.append(
+            {"code": "after", "competency_ids": [graph.nodes[need].competency_id for need in islice(before, 5)]}
+        )
+    if flags & COVERED:
+        found.append({"code": "succeeds-beyond"})
+    if estimate is None:
+        found.append({"code": "no-evidence"})
+    elif not flags & CERTAIN:
+        found.append({"code": "uncertain", "uncertainty": estimate.uncertainty, "probe_above": bands.probe_above})
+    elif flags & SUCCEEDS:
+        found.append({"code": "succeeds", "estimate": estimate.estimate, "success_from": bands.success_from})
+    else:
+        found.append({"code": "known-well-enough", "uncertainty": estimate.uncertainty})
+    if competency_id in wishes.asked:
+        found.append({"code": "test-out-asked"})
+    if (until := (wishes.deferred or {}).get(competency_id, 0)) > now:
+        found.append({"code": "deferred", "until": until})
+    if competency_id in wishes.first:
+        found.append({"code": "chosen-order", "place": list(wishes.first).index(competency_id) + 1})
+    return found
+
+
+def met_by(flags: int) -> GateMetBy | None:
+    """What meets the gate of a node with these flags, the strongest first; None where it is not met."""
+    if flags & EARNED:
+        return "earned"
+    if flags & CREDITED:
+        return "credit"
+    if flags & COVERED:
+        return "success-beyond"
+    return "waiver" if flags & WAIVED else None
