@@ -116,6 +116,7 @@ def _note(command: NoteMastery, state: PathState, graph: Graph) -> list[PathEven
     news = tuple(change for change in command.changes if _is_news(change, state))
     if news:
         events.append(MasteryNoted(news))
+    events += _followed(state, graph, command.now)
     events += _expired(state, command.now)
     if not events:
         return []
@@ -134,8 +135,7 @@ def _open(command: OpenPath, state: PathState, graph: Graph) -> list[PathEvent]:
     news = tuple(change for change in command.known if _is_news(change, state))
     if news:
         events.append(MasteryNoted(news))
-    if state.version != graph.version:
-        events.append(FrameworkFollowed(graph.version, command.now))
+    events += _followed(state, graph, command.now)
     if not events:
         return []
     reason = {"code": "framework-adopted" if state.learner_id else "path-opened", "version": graph.version}
@@ -145,6 +145,10 @@ def _open(command: OpenPath, state: PathState, graph: Graph) -> list[PathEvent]:
 
 def _opened(learner_id: str, framework_id: str, state: PathState, now: int) -> list[PathEvent]:
     return [] if state.learner_id else [PathOpened(learner_id, framework_id, now)]
+
+
+def _followed(state: PathState, graph: Graph, now: int) -> list[PathEvent]:
+    return [] if state.version == graph.version else [FrameworkFollowed(graph.version, now)]
 
 
 def _is_news(change: NotedMastery, state: PathState) -> bool:

@@ -36,7 +36,7 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
     edit.
     """
     standing = standing_on(after, graph)
-    same_ground = standing is before.standing and before.wishes == after.wishes
+    same_ground = standing is before.standing and before.version == graph.version and before.wishes == after.wishes
     if same_ground and before.revision:
         steps: tuple[Step, ...] | None = None
         moved = any(_moved(step, after.estimates.get(step.competency_id)) for step in before.frontier)
