@@ -1,0 +1,239 @@
+"""A service at work: its log, what follows it, and what it takes in, put together and kept running."""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+from atelier_common.backfill import Backfill
+from atelier_common.bus.port import Bus
+from atelier_common.clock import Clock
+from atelier_common.commands import Commands
+from atelier_common.consumer import Consumer, Subscription, group_of
+from atelier_common.documents.port import SYSTEM, Delete, Documents
+from atelier_common.errors import NotFound
+from atelier_common.events import EventRegistry
+from atelier_common.eventstore.port import EventStore
+from atelier_common.lease import Lease, lead
+from atelier_common.parking import ParkedKey, Parking
+from atelier_common.projecting import ProjectionRunner, active_build, flip
+from atelier_common.projection import STATES, Projection, ReadModel
+from atelier_common.publisher import Publisher, Translate
+from atelier_common.reacting import ReactionRunner
+from atelier_common.reaction import Reaction
+from atelier_common.timers import TimerHandler, Timers
+
+_log = logging.getLogger("atelier.service")
+
+
+class Service:
+    """One service. A bootstrap makes it, names its projections, reactions, subscriptions and timers, then starts it.
+
+    ``owner`` is unique among the processes that may lead at once; a process that alone can open its database gives the same name
+    at every start, so that it need not wait for its own old lease to run out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        registry: EventRegistry,
+        *,
+        store: EventStore,
+        documents: Documents,
+        bus: Bus,
+        clock: Clock,
+        backfills: Mapping[str, Backfill] | None = None,
+        owner: str = "",
+    ) -> None:
+        self.name = name
+        self.registry = registry
+        self.store = store
+        self.documents = documents
+        self.clock = clock
+        self.commands = Commands(store)
+        self.timers = Timers(documents, clock)
+        self._bus = bus
+        self._backfills = backfills or {}
+        self._owner = owner or str(uuid.uuid4())
+        self._models: dict[str, ReadModel] = {}
+        self._projectors: dict[str, ProjectionRunner] = {}
+        self._reactors: dict[str, ReactionRunner] = {}
+        self._subscriptions: list[Subscription] = []
+        self.publisher: Publisher | None = None
+        self.consumer: Consumer | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._epoch = 0
+        self._leading: asyncio.TaskGroup | None = None
+        self._following: dict[str, asyncio.Task[None]] = {}
+
+    def project(self, projection: Projection) -> ReadModel:
+        """Run this projection; returns what queries read."""
+        self._models[projection.name] = ReadModel(projection, self.documents, self.store)
+        return self._models[projection.name]
+
+    def react(self, reaction: Reaction) -> None:
+        """Run this reaction, after the projections it names."""
+        self._reactors[reaction.name] = ReactionRunner(
+            reaction,
+            self.store,
+            self.documents,
+            self.registry,
+            self.commands,
+            [self._models[name] for name in reaction.after],
+        )
+
+    def publish(self, translate: Translate) -> None:
+        """Let contract events leave, as ``translate`` builds them."""
+        self.publisher = Publisher(self.name, self.store, self.documents, self.registry, self._bus, translate)
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Take in a neighbour's contract events."""
+        for ce_type, message in subscription.types.items():
+            if not self.registry.knows(ce_type):
+                self.registry.contract(ce_type, message)
+        self._bus.expect(group_of(self.name, subscription.source), subscription.topics)
+        self._subscriptions.append(subscription)
+
+    def on_timer(self, name: str, handler: TimerHandler) -> None:
+        """What a timer of this name does when it is due."""
+        self.timers.handle(name, handler)
+
+    def read(self, name: str) -> ReadModel:
+        return self._models[name]
+
+    @property
+    def subscriptions(self) -> Sequence[Subscription]:
+        return self._subscriptions
+
+    @property
+    def models(self) -> Mapping[str, ReadModel]:
+        return self._models
+
+    async def start(self) -> None:
+        """Open the log, then take in, follow and publish until :meth:`stop`."""
+        await self.store.start()
+        for model in self._models.values():
+            await self._prepare(model)
+        if self._subscriptions:
+            self.consumer = Consumer(
+                self.name, self.store, self.documents, self.registry, self._bus, self._subscriptions, self._backfills
+            )
+            self._begin("consumer", self.consumer.run())
+        self._begin("followers", lead(Lease(self.documents, f"{self.name}:followers", self._owner), self._follow))
+
+    async def _prepare(self, model: ReadModel) -> None:
+        projection = model.projection
+        build = await active_build(self.documents, projection)
+        if build is None:
+            build = 0
+            if await self.documents.find(SYSTEM, STATES, projection.name) is None:
+                await flip(self.documents, projection, build, model)
+        else:
+            model.activate(projection.collection(build))
+        self._projectors[projection.name] = self._projector(projection, build)
+
+    def _projector(self, projection: Projection, build: int) -> ProjectionRunner:
+        return ProjectionRunner(
+            projection, self.store, self.documents, self.registry, self._models[projection.name], build=build
+        )
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"{self.name}:{name}")
+        task.add_done_callback(_say_why)
+        self._tasks.append(task)
+
+    async def _follow(self, epoch: int) -> None:
+        self._epoch = epoch
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._leading = group
+                for runner in (*self._projectors.values(), *self._reactors.values()):
+                    self._following[runner.follower.name] = group.create_task(runner.run(epoch))
+                if self.publisher is not None:
+                    group.create_task(self.publisher.run(epoch))
+                group.create_task(self.timers.run(epoch))
+                for name, runner in self._projectors.items():
+                    if await active_build(self.documents, runner.projection) is None:
+                        group.create_task(self._flip_when_caught_up(name, runner))
+        finally:
+            self._leading = None
+            self._following.clear()
+
+    async def _flip_when_caught_up(self, name: str, runner: ProjectionRunner) -> None:
+        while not await self._caught_up(runner):
+            await asyncio.sleep(0.02)
+        await flip(self.documents, runner.projection, runner.build, self._models[name])
+
+    async def _caught_up(self, runner: ProjectionRunner) -> bool:
+        for tenant in await self.store.tenants():
+            if runner.follower.position(tenant) < await self.store.head(tenant):
+                return False
+        return True
+
+    async def rebuild(self, name: str) -> int:
+        """Build a projection anew from position 1 beside the one that is read, while writes go on; then flip reads to it.
+
+        Returns the number of the new build. The old build's documents are deleted after the flip.
+        """
+        if name not in self._projectors:
+            raise NotFound(f"{self.name} has no projection {name}; it has {', '.join(sorted(self._projectors))}")
+        if self._leading is None:
+            raise NotFound(f"{self.name} does not lead in this process; rebuild where it does")
+        old = self._projectors[name]
+        new = self._projector(old.projection, old.build + 1)
+        self._following[new.follower.name] = self._leading.create_task(new.run(self._epoch))
+        await self._flip_when_caught_up(name, new)
+        self._projectors[name] = new
+        followed = self._following.pop(old.follower.name)
+        followed.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await followed
+        await self._delete_build(old)
+        return new.build
+
+    async def _delete_build(self, runner: ProjectionRunner) -> None:
+        for tenant in await self.store.tenants():
+            while found := await self.documents.scan(tenant, runner.collection, limit=500):
+                await self.documents.write([Delete(tenant, runner.collection, id) for id, _ in found])
+            await self.documents.write([Delete(tenant, "cursors", runner.follower.name)])
+
+    async def parked(self, tenant: str) -> list[ParkedKey]:
+        """Every key that waits here, whoever parked it."""
+        return await Parking(self.documents).parked(tenant)
+
+    async def unpark(self, tenant: str, consumer: str, key: str) -> None:
+        """Let a parked key catch up. Raises what still stops it."""
+        for runner in (*self._projectors.values(), *self._reactors.values()):
+            if runner.follower.name == consumer:
+                await runner.unpark(tenant, key)
+                return
+        if self.consumer is not None and self.consumer.name == consumer:
+            await self.consumer.unpark(tenant, key)
+            return
+        raise NotFound(f"{self.name} has no consumer {consumer}")
+
+    async def idle(self) -> bool:
+        """Whether everything in the log is applied, reacted to and published. Says nothing of what is on its way in."""
+        followers = [runner.follower for runner in (*self._projectors.values(), *self._reactors.values())]
+        if self.publisher is not None:
+            followers.append(self.publisher.follower)
+        for tenant in await self.store.tenants():
+            head = await self.store.head(tenant)
+            if any(follower.position(tenant) < head for follower in followers):
+                return False
+        return True
+
+    async def stop(self) -> None:
+        """Stop following and close the log. What was accepted stays; what was under way is taken up at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self.store.close()
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("%s stopped", task.get_name(), exc_info=error)

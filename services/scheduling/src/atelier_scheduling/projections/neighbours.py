@@ -1,0 +1,119 @@
+"""What planning keeps of its neighbours' facts: the last state of each learner, adult, path and competency.
+
+The contract message itself is kept, encoded, so that nothing a neighbour said is lost on the way to the problem.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from atelier.pathing.v1 import events_pb2 as pathing
+from atelier.profile.v1 import events_pb2 as profile
+from atelier_common.commit import RecordedEvent
+from atelier_common.projection import Projection
+
+LEARNER_CHANGED = "atelier.profile.learner.v1.changed"
+LEARNER_ERASED = "atelier.profile.learner.v1.erased"
+ADULT_CHANGED = "atelier.profile.adult.v1.changed"
+PATH_REVISED = "atelier.pathing.path.v1.revised"
+FRAMEWORK_LISTED = "atelier.pathing.framework.v1.listed"
+
+Document = dict[str, Any]
+
+
+def _encoded(message: Any) -> str:
+    return base64.b64encode(message.SerializeToString(deterministic=True)).decode("ascii")
+
+
+def learner_in(document: Document) -> profile.LearnerChanged:
+    return profile.LearnerChanged.FromString(base64.b64decode(document["message"]))
+
+
+def adult_in(document: Document) -> profile.AdultChanged:
+    return profile.AdultChanged.FromString(base64.b64decode(document["message"]))
+
+
+def paths_in(document: Document) -> tuple[pathing.PathRevised, ...]:
+    """The learner's paths, by framework."""
+    frameworks = document["frameworks"]
+    return tuple(pathing.PathRevised.FromString(base64.b64decode(frameworks[name])) for name in sorted(frameworks))
+
+
+def _learner_keys(recorded: RecordedEvent) -> Sequence[str]:
+    return (recorded.event.learner_id,)
+
+
+def _learner(_document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
+    message = recorded.event
+    if recorded.type == LEARNER_ERASED:
+        return None
+    site = message.site_ids[0] if message.site_ids else ""
+    return {"site": site, "active": message.active, "message": _encoded(message), "position": recorded.position}
+
+
+LEARNERS = Projection(
+    "learners_of_site", 1, _learner_keys, _learner, ("site",), frozenset({LEARNER_CHANGED, LEARNER_ERASED})
+)
+
+
+def _adult_keys(recorded: RecordedEvent) -> Sequence[str]:
+    return (recorded.event.adult_id,)
+
+
+def _adult(_document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
+    message = recorded.event
+    return {"active": message.active, "message": _encoded(message), "position": recorded.position}
+
+
+ADULTS = Projection("adults", 1, _adult_keys, _adult, (), frozenset({ADULT_CHANGED}))
+
+
+def _path(document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
+    if recorded.type == LEARNER_ERASED:
+        return None
+    held = document["frameworks"] if document else {}
+    message = recorded.event
+    return {
+        "frameworks": {**held, message.framework_id: _encoded(message)},
+        "position": recorded.position,
+    }
+
+
+PATHS = Projection("path_of_learner", 1, _learner_keys, _path, (), frozenset({PATH_REVISED, LEARNER_ERASED}))
+
+
+def _competency_keys(recorded: RecordedEvent) -> Sequence[str]:
+    listed = recorded.event
+    return tuple(
+        dict.fromkeys(
+            (
+                *(one.competency_id for one in listed.competencies),
+                *(edge.to_id for edge in listed.prerequisites if edge.essential),
+            )
+        )
+    )
+
+
+def _competency(document: Document | None, recorded: RecordedEvent, key: str) -> Document | None:
+    """A chunk may bring a competency's words, its essential prerequisites, or both; another package starts anew."""
+    listed = recorded.event
+    held = document or {}
+    if held.get("package") != listed.package_digest:
+        held = {
+            "package": listed.package_digest,
+            "essential": [],
+            "statement": held.get("statement", ""),
+            "subject": "",
+        }
+    words = next((one for one in listed.competencies if one.competency_id == key), None)
+    essential = {edge.from_id for edge in listed.prerequisites if edge.essential and edge.to_id == key}
+    return {
+        "package": listed.package_digest,
+        "framework": listed.framework_id,
+        "statement": words.statement if words else held["statement"],
+        "subject": words.subject if words else held["subject"],
+        "essential": sorted({*held["essential"], *essential}),
+    }
+
+
+COMPETENCIES = Projection("competencies", 1, _competency_keys, _competency, (), frozenset({FRAMEWORK_LISTED}))
