@@ -1,5 +1,6 @@
 """What a consumer does with messages of one neighbour: judge each against the own log, append, fill gaps, follow restores."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ Slot = tuple[str, str]
 _LOG = "@log"
 _ROUNDS = 12
 _APPEND_AT_ONCE = 500
+_STREAMS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,13 @@ class Intake:
             return {}
         stopped: dict[Slot, Stopped] = {}
         streams = set(await self._backfill.streams(tenant, self._topics)) | set(await self._held_streams(tenant))
-        for stream in sorted(streams):
-            found = await self.synchronise(tenant, stream, incarnation)
-            if found is not None:
-                stopped[(tenant, stream)] = found
+        waiting = sorted(streams)
+        for start in range(0, len(waiting), _STREAMS_AT_ONCE):
+            some = waiting[start : start + _STREAMS_AT_ONCE]
+            outcomes = await asyncio.gather(*(self.synchronise(tenant, stream, incarnation) for stream in some))
+            stopped.update(
+                ((tenant, stream), found) for stream, found in zip(some, outcomes, strict=True) if found is not None
+            )
         marks = await self._store.read_stream(tenant, ingested.own_stream(self.source, _LOG))
         time = max(time, marks[-1].recorded_at if marks else 0)
         now = Held(incarnation, NOTHING, len(marks) + 1)

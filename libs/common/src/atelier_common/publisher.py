@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message as ProtobufMessage
@@ -12,6 +12,7 @@ from atelier_common.bus.envelope import NOTHING, Envelope, Place, encode
 from atelier_common.bus.port import Bus, Message
 from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.documents.port import Documents
+from atelier_common.errors import UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
@@ -33,7 +34,7 @@ Translate = Callable[[RecordedEvent], ContractEvent | None]
 
 @dataclass(slots=True)
 class _Outgoing:
-    """The messages of one batch for one topic, with the position each comes from."""
+    """The messages of one batch for one topic, and the positions of the commits that they come from."""
 
     messages: list[Message] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
@@ -65,20 +66,18 @@ class ContractLog:
         """One stream travels in one topic: that of its category."""
         return f"{self.service}.{stream.partition('/')[0]}"
 
-    async def messages(self, tenant: str, commits: Iterable[Commit]) -> list[tuple[Commit, Message]]:
-        """The messages that commits, in log order, give. Raises UnknownEventType where the log was written by a newer release:
-        what cannot be read cannot be left out either.
+    async def messages(self, tenant: str, commit: Commit) -> list[Message]:
+        """The messages that a commit gives; fastest when asked in log order.
+
+        Raises UnknownEventType where a newer release wrote the commit: what cannot be read cannot be left out either.
         """
+        if ingested.identity(commit) is not None:
+            return []
         incarnation = await self._store.incarnation(tenant)
-        made: list[tuple[Commit, Message]] = []
-        for commit in commits:
-            if ingested.identity(commit) is not None:
-                continue
-            previous = await self._place_before(tenant, incarnation, commit)
-            envelopes = await self._envelopes(incarnation, commit, previous)
-            made += [(commit, encode(envelope)) for envelope in envelopes]
-            self._remember((tenant, incarnation, commit.stream), commit.version, envelopes, previous)
-        return made
+        previous = await self._place_before(tenant, incarnation, commit)
+        envelopes = await self._envelopes(incarnation, commit, previous)
+        self._remember((tenant, incarnation, commit.stream), commit.version, envelopes, previous)
+        return [encode(envelope) for envelope in envelopes]
 
     async def contract_events(self, tenant: str, stream: str, after: Place = NOTHING) -> list[Message]:
         """The messages of one stream after ``after``, each exactly as it was or will be published."""
@@ -188,11 +187,7 @@ class Publisher:
         await self.follower.run(epoch)
 
     async def _send(self, tenant: str, commits: Sequence[Commit]) -> Handled:
-        by_topic: dict[str, _Outgoing] = {}
-        for commit, message in await self.contracts.messages(tenant, commits):
-            outgoing = by_topic.setdefault(self.contracts.topic(commit.stream), _Outgoing())
-            outgoing.messages.append(message)
-            outgoing.positions.append(commit.position)
+        readable, by_topic = await self._sort(tenant, commits)
         outcomes = await asyncio.gather(
             *(self._bus.publish(topic, outgoing.messages) for topic, outgoing in by_topic.items()),
             return_exceptions=True,
@@ -203,8 +198,24 @@ class Publisher:
             if isinstance(outcome, BaseException)
         ]
         if not failures:
-            return Handled(commits[-1].position)
+            return Handled(readable)
         first, failure = min(failures, key=lambda failed: failed[0])
         if first == commits[0].position or not isinstance(failure, Exception):
             raise failure
         return Handled(first - 1)
+
+    async def _sort(self, tenant: str, commits: Sequence[Commit]) -> tuple[int, dict[str, _Outgoing]]:
+        """What goes to which topic, up to the position that this release can read; raises where that is none."""
+        by_topic: dict[str, _Outgoing] = {}
+        for commit in commits:
+            try:
+                messages = await self.contracts.messages(tenant, commit)
+            except UnknownEventType:
+                if commit is commits[0]:
+                    raise
+                return commit.position - 1, by_topic
+            if messages:
+                outgoing = by_topic.setdefault(self.contracts.topic(commit.stream), _Outgoing())
+                outgoing.messages += messages
+                outgoing.positions.append(commit.position)
+        return commits[-1].position, by_topic
