@@ -1,0 +1,105 @@
+"""What leaves pathing: frameworks in chunks, and every revision of a path with its whole published frontier."""
+
+from atelier.pathing.v1 import events_pb2 as contract
+from atelier_common.commit import RecordedEvent
+from atelier_common.publisher import ContractEvent
+
+from atelier_pathing.contracts import FRAMEWORK_LISTED, PATH_REVISED
+from atelier_pathing.domain.framework import FrameworkChunkListed
+from atelier_pathing.domain.path_events import FrontierStep, GateMet, PathRevised
+
+STATES = {
+    "ready": contract.FRONTIER_STATE_READY,
+    "probe": contract.FRONTIER_STATE_PROBE,
+    "deferred": contract.FRONTIER_STATE_DEFERRED,
+}
+ROLES = {
+    "engine": contract.AUTHOR_ROLE_ENGINE,
+    "learner": contract.AUTHOR_ROLE_LEARNER,
+    "coach": contract.AUTHOR_ROLE_COACH,
+    "counselor": contract.AUTHOR_ROLE_COUNSELOR,
+}
+TAGS = {
+    "approach": contract.REVISION_TAG_APPROACH,
+    "pace": contract.REVISION_TAG_PACE,
+    "student-voice": contract.REVISION_TAG_STUDENT_VOICE,
+}
+GATES = {
+    "earned": contract.GATE_REASON_EARNED,
+    "success-beyond": contract.GATE_REASON_DEPENDENT_SUCCESS,
+    "credit": contract.GATE_REASON_TRANSFERRED_CREDIT,
+    "waiver": contract.GATE_REASON_WAIVER,
+}
+
+
+def translate(recorded: RecordedEvent) -> ContractEvent | None:
+    """The contract event that a stored event is to the neighbours; None for what stays inside."""
+    match recorded.event:
+        case PathRevised() as revised:
+            return ContractEvent(PATH_REVISED, path_revised(revised), revised.learner_id)
+        case FrameworkChunkListed() as listed:
+            return ContractEvent(FRAMEWORK_LISTED, framework_listed(listed), listed.framework_id)
+        case _:
+            return None
+
+
+def path_revised(event: PathRevised) -> contract.PathRevised:
+    return contract.PathRevised(
+        learner_id=event.learner_id,
+        framework_id=event.framework_id,
+        revision=event.revision,
+        author=event.author,
+        author_role=ROLES[event.author_role],
+        tag=TAGS[event.tag],
+        frontier=[frontier_entry(step, rank) for rank, step in enumerate(event.frontier, start=1)],
+        earned_count=event.earned_count,
+        gates_met=[gate_met(gate) for gate in event.gates_met],
+        revised_at_ms=event.at,
+        evidence_ids=event.evidence_ids,
+    )
+
+
+def frontier_entry(step: FrontierStep, rank: int) -> contract.FrontierEntry:
+    return contract.FrontierEntry(
+        competency_id=step.competency_id,
+        subject=step.subject,
+        estimate=step.estimate,
+        uncertainty=step.uncertainty,
+        state=STATES[step.state],
+        rank=rank,
+        evidence_ids=step.evidence_ids,
+        deferred_until_ms=step.deferred_until,
+        origin=ROLES[step.origin],
+        opportunities_without_progress=step.without_progress,
+        chosen_by_learner=step.origin == "learner",
+        last_failed_kind=step.failed_kind,
+    )
+
+
+def gate_met(gate: GateMet) -> contract.GateMet:
+    return contract.GateMet(competency_id=gate.competency_id, reason=GATES[gate.how], waived_by=gate.by or None)
+
+
+def framework_listed(event: FrameworkChunkListed) -> contract.FrameworkListed:
+    return contract.FrameworkListed(
+        framework_id=event.framework_id,
+        package_digest=event.digest,
+        chunk=event.chunk,
+        chunks=event.chunks,
+        title=event.title,
+        competencies=[
+            contract.Competency(
+                competency_id=competency.competency_id,
+                uri=competency.uri,
+                code=competency.code,
+                statement=competency.statement,
+                subject=competency.subject,
+            )
+            for competency in event.competencies
+        ],
+        prerequisites=[
+            contract.Prerequisite(from_id=edge.from_id, to_id=edge.to_id, essential=edge.essential)
+            for edge in event.prerequisites
+        ],
+        subjects=list(dict.fromkeys(competency.subject for competency in event.competencies)),
+    )
