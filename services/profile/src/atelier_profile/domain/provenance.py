@@ -11,11 +11,13 @@ class Visibility(StrEnum):
     """Who may see a fact. Each wider circle is named; nothing is visible by default."""
 
     FAMILY = "family"
-    """The learner, the learner's guardians and staff."""
+    """The learner, the learner's guardians and the staff of the learner's sites."""
     STAFF = "staff"
     """Staff of the learner's sites."""
+    SUPPORT = "support"
+    """The family and those who arrange supports: counselors, principals, the district office. For plans of services."""
     RESTRICTED = "restricted"
-    """Counselors, principals and the district office only: services, basic needs, orders."""
+    """Counselors, principals and the district office: basic needs, orders."""
     REPORTING = "reporting"
     """The district office only: what state reports ask for and no person needs in order to teach."""
 

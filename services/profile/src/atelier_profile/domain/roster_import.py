@@ -47,6 +47,8 @@ class ImportPlan:
     parts: tuple[str, ...]
     commands: int
     threshold_percent: float
+    without_role: int = 0
+    """Users of the file with no role that holds: nobody in any school, so they are left out."""
 
     @property
     def deactivated(self) -> int:

@@ -31,7 +31,7 @@ class Person:
 class LearnerRecord:
     person: Person
     birth_date: str
-    reporting_level: str
+    enrolled_year: str
     site_ids: tuple[str, ...]
     guardian_keys: tuple[str, ...]
 

@@ -167,7 +167,7 @@ def public(state: LearnerState) -> PublicLearner | None:
         guardian_ids=state.entry.guardian_ids,
         display_name=state.entry.display_name,
         birth_date=state.entry.birth_date,
-        reporting_level=state.entry.reporting_level,
+        enrolled_year=state.entry.enrolled_year,
         languages=state.languages.tags if state.languages else (),
         has_device=state.device.has_device if state.device else None,
         presence=state.presence,

@@ -29,8 +29,8 @@ class RosterEntry:
     """sealed"""
     birth_date: str = field(default="", compare=False)
     """sealed; ISO 8601 date"""
-    reporting_level: str = field(default="", compare=False)
-    """sealed; the enrolled level for state reports, which nobody plans by and no learner or guardian is shown"""
+    enrolled_year: str = field(default="", compare=False)
+    """sealed; the year a state counts the learner in, which nobody plans by and no learner or guardian is shown"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class PublicLearner:
     guardian_ids: tuple[str, ...]
     display_name: str
     birth_date: str
-    reporting_level: str
+    enrolled_year: str
     languages: tuple[str, ...]
     has_device: bool | None
     presence: Presence | None
