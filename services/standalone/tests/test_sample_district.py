@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 from atelier_assessment.xapi.batch import read_batch
+from atelier_common.commit import Context
 from atelier_pathing.case.reading import parse_package, read_framework
 from atelier_profile.roster.archive import read_archive
 from atelier_profile.roster.records import records
@@ -16,7 +17,8 @@ from atelier_scheduling.domain.site_description import SiteDescription
 from atelier_standalone.sample.district import SampleDistrict, sample_district
 from atelier_standalone.sample.people import FIRST_DAY, LANTERN, TIDEWATER
 
-AFTER_THE_WEEK = 1_789_430_400_000  # 2026-09-15, later than all evidence
+# Later than all evidence, so that none of it lies in the future.
+AFTER_THE_WEEK = Context(tenant="harbour", actor="importer", command_id="sample", now=1_789_430_400_000)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,9 @@ def test_three_school_days_of_statements_are_read_without_a_complaint(district: 
         statements = [orjson.loads(line) for line in content.splitlines()]
         assert len(statements) > 1500
         for start in range(0, len(statements), 500):
-            assert len(read_batch(statements[start : start + 500], AFTER_THE_WEEK)) == len(statements[start : start + 500])
+            assert len(read_batch(statements[start : start + 500], AFTER_THE_WEEK)) == len(
+                statements[start : start + 500]
+            )
         assert [statement["timestamp"] for statement in statements] == sorted(
             statement["timestamp"] for statement in statements
         )
