@@ -1,0 +1,1 @@
+"""The gRPC side of every service: see :mod:`atelier_common.grpc.kit`."""
