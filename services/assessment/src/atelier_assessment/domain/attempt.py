@@ -121,10 +121,14 @@ class EvidenceMapped:
 @registry.event("EvidenceVoided")
 @dataclass(frozen=True, slots=True)
 class EvidenceVoided:
-    """It counts no more. ``learner`` and ``competencies`` are empty where the voiding came before the evidence."""
+    """It counts no more. ``learner`` and ``competencies`` are empty where the voiding came before the evidence.
+
+    ``places`` is how many competencies it named.
+    """
 
     learner: str
     competencies: tuple[str, ...]
+    places: int
     provider: str
     reference: str
     reason: str
@@ -282,12 +286,21 @@ def _map(command: MapEvidence, state: State) -> Sequence[Event]:
 def _void(command: VoidEvidence, state: State) -> Sequence[Event]:
     match state:
         case Unheard():
-            return (EvidenceVoided("", (), command.provider, command.reference, command.reason),)
+            return (EvidenceVoided("", (), 0, command.provider, command.reference, command.reason),)
         case Held():
             if command.provider and command.provider != state.evidence.provider:
                 return ()
             learner = state.evidence.learner
-            return (EvidenceVoided(learner, state.counted, command.provider, command.reference, command.reason),)
+            return (
+                EvidenceVoided(
+                    learner,
+                    state.counted,
+                    len(state.evidence.targets),
+                    command.provider,
+                    command.reference,
+                    command.reason,
+                ),
+            )
         case Voided() | Voiding():
             return ()
         case _:

@@ -129,10 +129,14 @@ class EvidenceWithdrawn:
 @registry.event("MasteryReestimated")
 @dataclass(frozen=True, slots=True)
 class MasteryReestimated:
-    """``kept_at`` is when it had been earned under earlier rules, if ever: a change of rules takes nothing away."""
+    """``kept_at`` is when it had been earned under earlier rules, if ever: a change of rules takes nothing away.
+
+    ``cause`` is ``policy`` or ``calibration``, whichever was adopted.
+    """
 
     standing: Standing
     kept_at: int | None
+    cause: str
 
 
 @registry.event("EarnedCorrected")
@@ -250,7 +254,8 @@ def _under(rules: Rules, state: Mastery) -> Sequence[MasteryReestimated]:
         return ()
     kept_at = _earliest(state.kept_at, before.belief.claimed_at)
     belief = fold(state.observations, rules.policy, rules.calibration)
-    return (MasteryReestimated(_standing(belief, rules, replace(state, kept_at=kept_at)), kept_at),)
+    cause = "policy" if before.policy != rules.policy.version else "calibration"
+    return (MasteryReestimated(_standing(belief, rules, replace(state, kept_at=kept_at)), kept_at, cause),)
 
 
 def _award(command: AwardMastery, state: Mastery) -> Sequence[Event]:

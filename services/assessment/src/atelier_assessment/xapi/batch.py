@@ -1,10 +1,11 @@
 """A request's statements: one or many, all or nothing."""
 
-import uuid
 from typing import Any
 
 import orjson
+from atelier_common.commit import Context
 from atelier_common.errors import TooLarge
+from atelier_common.ids import derive_id
 
 from atelier_assessment.recording.report import Report
 from atelier_assessment.xapi.malformed import MalformedRequest, MalformedStatement
@@ -22,8 +23,8 @@ def parse(body: bytes) -> Any:
         raise MalformedRequest(f"the body is not JSON: {error}") from error
 
 
-def read_batch(value: Any, now: int) -> list[Report | VoidingReport]:
-    """Every statement of a POST, in order; one without an id is given one.
+def read_batch(value: Any, context: Context) -> list[Report | VoidingReport]:
+    """Every statement of a POST, in order; one without an id is given one, made from the command id and its place.
 
     Raises MalformedStatement naming the ``index`` of the first that is malformed: then none of them is to be stored.
     """
@@ -35,11 +36,14 @@ def read_batch(value: Any, now: int) -> list[Report | VoidingReport]:
     for index, statement in enumerate(statements):
         try:
             given = statement.get("id") if type(statement) is dict else None
-            statement_id = a_uuid(given, "id") if type(statement) is dict and "id" in statement else str(uuid.uuid4())
+            named = type(statement) is dict and "id" in statement
+            statement_id = (
+                a_uuid(given, "id") if named else derive_id(context.tenant, context.command_id, "statement", index)
+            )
             if statement_id in seen:
                 raise MalformedStatement("two statements of the batch have this id", field="id")
             seen.add(statement_id)
-            read.append(read_statement(statement, statement_id, now))
+            read.append(read_statement(statement, statement_id, context.now))
         except MalformedStatement as error:
             if len(statements) == 1:
                 raise

@@ -1,0 +1,18 @@
+"""The rules in force for a tenant: its adopted policy and calibration, or the built-in first versions."""
+
+from atelier_common.commands import Commands
+
+from atelier_assessment.domain.mastery import Rules
+from atelier_assessment.domain.rules import CALIBRATION_KEY, POLICY_KEY, calibration, policy
+
+
+class RulesSource:
+    """Reads both aggregates; the kernel keeps their folded states in memory."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def of(self, tenant: str) -> Rules:
+        present_policy, _ = await self._commands.load(policy, tenant, POLICY_KEY)
+        present_calibration, _ = await self._commands.load(calibration, tenant, CALIBRATION_KEY)
+        return Rules(present_policy, present_calibration)
