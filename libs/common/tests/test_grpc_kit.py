@@ -224,10 +224,14 @@ class _Finished:
 
 
 async def test_an_error_in_the_middle_of_a_stream_arrives_after_what_was_sent(house: House) -> None:
-    seen = []
-    with pytest.raises(Forbidden), neighbour_errors():
+    seen: list[str] = []
+
+    async def read_on() -> None:
         async for answer in count(house.channel())(said("5")):
             seen.append(answer.value)
+
+    with pytest.raises(Forbidden), neighbour_errors():
+        await read_on()
     assert len(seen) == 3
 
 

@@ -2,5 +2,5 @@
 
 import pytest
 
-for _suite in ("documents", "eventstore", "sequencing", "lease", "timers", "bus", "publishing", "consuming"):
+for _suite in ("documents", "eventstore", "sequencing", "lease", "timers", "bus", "publishing", "consuming", "keyring"):
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")

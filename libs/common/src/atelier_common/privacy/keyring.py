@@ -79,10 +79,11 @@ class Keyring:
         erased: list[str] = []
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
-            bodies = await self._documents.find_many(tenant, COLLECTION, [_SUBJECT + subject for subject in batch])
-            fresh = [subject for subject in batch if _SUBJECT + subject not in bodies]
-            erased += [subject for subject in batch if bodies.get(_SUBJECT + subject, {}).get("state") == "erased"]
-            await self._documents.write([self._new_key(tenant, subject, wrapping) for subject in fresh])
+            made = await self._documents.write([self._new_key(tenant, subject, wrapping) for subject in batch])
+            present = [_SUBJECT + subject for subject, new in zip(batch, made, strict=True) if not new]
+            if present:
+                bodies = await self._documents.find_many(tenant, COLLECTION, present)
+                erased += [id[len(_SUBJECT) :] for id in present if bodies[id]["state"] == "erased"]
         if erased:
             raise SubjectErased(f"subject {erased[0]} was erased; no new key can be made", subjects=erased)
 
