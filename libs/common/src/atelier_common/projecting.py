@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 from atelier_common.commit import Commit, RecordedEvent
-from atelier_common.documents.port import Below, Body, Documents, Replace, Write
+from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Replace, Write
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
@@ -42,7 +43,11 @@ class ProjectionRunner:
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
         self._remembered = remembered
         self.follower = Follower(
-            f"projection:{self.collection}", store, documents, self._handle, advanced=model.advanced
+            f"projection:{self.collection}",
+            store,
+            documents,
+            self._handle,
+            advanced=partial(model.advanced, self.collection),
         )
 
     async def run(self, epoch: int) -> None:
@@ -151,17 +156,15 @@ class ProjectionRunner:
             self._recent.popitem(last=False)
 
 
-async def build_of(documents: Documents, tenant: str, projection: Projection) -> int | None:
-    """Which build of the projection's present version readers of a tenant read; None where they read another version or none."""
-    state = await documents.find(tenant, STATES, projection.name)
-    if state is None or state["version"] != projection.version:
-        return None
-    return int(state["build"])
+async def active_build(documents: Documents, projection: Projection) -> int | None:
+    """Which build of the projection's present version is read; None where another version is read, or none yet."""
+    state = await documents.find(SYSTEM, STATES, projection.name)
+    return int(state["build"]) if state is not None and state["version"] == projection.version else None
 
 
-async def flip(documents: Documents, tenant: str, projection: Projection, build: int, model: ReadModel) -> None:
-    """Readers of a tenant read this build from now on."""
+async def flip(documents: Documents, projection: Projection, build: int, model: ReadModel) -> None:
+    """Everybody reads this build from now on."""
     collection = projection.collection(build)
     body: Body = {"version": projection.version, "build": build, "collection": collection}
-    await documents.write([Replace(tenant, STATES, projection.name, body, upsert=True)])
-    model.activate(tenant, collection)
+    await documents.write([Replace(SYSTEM, STATES, projection.name, body, upsert=True)])
+    model.activate(collection)

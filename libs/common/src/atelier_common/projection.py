@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from atelier_common.commit import RecordedEvent
-from atelier_common.documents.port import Body, Documents
+from atelier_common.documents.port import SYSTEM, Body, Documents
 from atelier_common.errors import Unavailable
 from atelier_common.eventstore.port import EventStore
 
 STATES = "projections"
-"""Collection: per tenant and projection, which build of it readers read."""
+"""Collection, under SYSTEM: which version and build of each projection readers read."""
 
 
 @dataclass(frozen=True)
@@ -42,33 +42,36 @@ class ReadModel:
         self.projection = projection
         self._documents = documents
         self._store = store
-        self._active: dict[str, str] = {}
+        self._active: str | None = None
         self._applied: dict[str, int] = {}
         self._progress = asyncio.Event()
 
-    def activate(self, tenant: str, collection: str) -> None:
-        """Flip reads of a tenant to a build; called by the runner."""
-        self._active[tenant] = collection
+    def activate(self, collection: str) -> None:
+        """Flip reads to a build; called by the service that runs the projection."""
+        if self._active != collection:
+            self._active = collection
+            self._applied.clear()
 
-    def advanced(self, tenant: str, position: int) -> None:
-        """The active build has applied everything up to ``position``; called by the runner in this process."""
-        self._applied[tenant] = position
-        woken, self._progress = self._progress, asyncio.Event()
-        woken.set()
+    def advanced(self, collection: str, tenant: str, position: int) -> None:
+        """A build has durably applied everything up to ``position``; called by its runner in this process."""
+        if collection == self._active:
+            self._applied[tenant] = position
+            woken, self._progress = self._progress, asyncio.Event()
+            woken.set()
 
-    async def _collection(self, tenant: str) -> str:
-        if tenant not in self._active:
-            state = await self._documents.find(tenant, STATES, self.projection.name)
+    async def _collection(self) -> str:
+        if self._active is None:
+            state = await self._documents.find(SYSTEM, STATES, self.projection.name)
             if state is None:
                 return self.projection.collection(0)
-            self._active[tenant] = state["collection"]
-        return self._active[tenant]
+            self._active = str(state["collection"])
+        return self._active
 
     async def get(self, tenant: str, key: str) -> Body | None:
-        return _visible(await self._documents.find(tenant, await self._collection(tenant), key))
+        return _visible(await self._documents.find(tenant, await self._collection(), key))
 
     async def get_many(self, tenant: str, keys: Sequence[str]) -> dict[str, Body]:
-        found = await self._documents.find_many(tenant, await self._collection(tenant), keys)
+        found = await self._documents.find_many(tenant, await self._collection(), keys)
         return {key: shown for key, body in found.items() if (shown := _visible(body)) is not None}
 
     async def scan(
@@ -81,7 +84,7 @@ class ReadModel:
         descending: bool = False,
     ) -> list[tuple[str, Body]]:
         """(key, document) in order of (field, key). Deleted documents do not show, so fewer than ``limit`` may come."""
-        collection = await self._collection(tenant)
+        collection = await self._collection()
         found = await self._documents.scan(tenant, collection, field, low, high, limit, descending)
         return [(key, shown) for key, body in found if (shown := _visible(body)) is not None]
 
@@ -92,7 +95,7 @@ class ReadModel:
     async def position(self, tenant: str) -> int:
         """Everything up to this position of the log is applied here."""
         if tenant not in self._applied:
-            cursor = await self._documents.find(tenant, "cursors", f"projection:{await self._collection(tenant)}")
+            cursor = await self._documents.find(tenant, "cursors", f"projection:{await self._collection()}")
             return 0 if cursor is None else int(cursor["position"])
         return self._applied[tenant]
 

@@ -149,7 +149,7 @@ class Service:
         try:
             async with asyncio.TaskGroup() as group:
                 self._leading = group
-                for runner in (*self._projectors.values(), *self._reactors.values()):
+                for runner in self._runners():
                     self._following[runner.follower.name] = group.create_task(runner.run(epoch))
                 if self.publisher is not None:
                     group.create_task(self.publisher.run(epoch))
@@ -205,7 +205,7 @@ class Service:
 
     async def unpark(self, tenant: str, consumer: str, key: str) -> None:
         """Let a parked key catch up. Raises what still stops it."""
-        for runner in (*self._projectors.values(), *self._reactors.values()):
+        for runner in self._runners():
             if runner.follower.name == consumer:
                 await runner.unpark(tenant, key)
                 return
@@ -216,7 +216,7 @@ class Service:
 
     async def idle(self) -> bool:
         """Whether everything in the log is applied, reacted to and published. Says nothing of what is on its way in."""
-        followers = [runner.follower for runner in (*self._projectors.values(), *self._reactors.values())]
+        followers = [runner.follower for runner in self._runners()]
         if self.publisher is not None:
             followers.append(self.publisher.follower)
         for tenant in await self.store.tenants():
@@ -224,6 +224,9 @@ class Service:
             if any(follower.position(tenant) < head for follower in followers):
                 return False
         return True
+
+    def _runners(self) -> list[ProjectionRunner | ReactionRunner]:
+        return [*self._projectors.values(), *self._reactors.values()]
 
     async def stop(self) -> None:
         """Stop following and close the log. What was accepted stays; what was under way is taken up at the next start."""

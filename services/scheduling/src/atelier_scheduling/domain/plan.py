@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from atelier_common.decider import Decider
-from atelier_common.errors import NotFound, RuleBroken
+from atelier_common.errors import ConcurrencyConflict, NotFound, RuleBroken
 
 from atelier_scheduling.domain.registry import REGISTRY
 
@@ -161,10 +161,11 @@ PlanEvent = PlanProposed | PlanRefused | PlanPublished | PlanSuperseded
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """The plans of one week: the proposal that waits, and the one that holds."""
+    """The plans of one week: the proposal that waits, the plan that holds, and how the one that holds was proposed."""
 
     proposed: PlanProposed | None = None
     published: PlanPublished | None = None
+    held: PlanProposed | None = None
     count: int = 0
 
 
@@ -179,8 +180,11 @@ def decide(command: PlanCommand, state: Plans) -> Sequence[PlanEvent]:
 
 
 def _propose(command: ProposePlan, state: Plans) -> Sequence[PlanEvent]:
-    if state.proposed is not None and state.proposed.plan_digest == command.plan_digest:
+    newest = state.proposed or state.held
+    if newest is not None and newest.plan_digest == command.plan_digest:
         return []
+    if command.base_digest and (newest is None or newest.plan_digest != command.base_digest):
+        raise ConcurrencyConflict("another plan of this week was proposed meanwhile; repair that one")
     latest = state.proposed.plan_id if state.proposed else (state.published.plan_id if state.published else "")
     proposal = PlanProposed(
         command.plan_id,
@@ -246,7 +250,7 @@ def evolve(state: Plans, event: PlanEvent) -> Plans:
         case PlanProposed():
             return replace(state, proposed=event, count=state.count + 1)
         case PlanPublished():
-            return replace(state, published=event, proposed=None)
+            return replace(state, published=event, held=state.proposed, proposed=None)
         case PlanRefused() | PlanSuperseded():
             return state
 

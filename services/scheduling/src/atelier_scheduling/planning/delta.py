@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from atelier_scheduling.engine import wire
+from atelier_scheduling.engine.changes import Change
 from atelier_scheduling.engine.overrides import OverrideOutcome
 from atelier_scheduling.engine.plan import Alarm, Attendance, LedgerLine, Metrics, Plan, Unserved
 from atelier_scheduling.engine.sessions import AdultTime, HomeGroup, Session, Studio
@@ -13,14 +14,20 @@ from atelier_scheduling.engine.sessions import AdultTime, HomeGroup, Session, St
 Item = TypeVar("Item")
 
 
+_NO_METRICS = Metrics()
+
+
 @dataclass(frozen=True, slots=True)
 class PlanDelta:
     """``learners``: those whose attendances are replaced by ``attendances``. ``*_gone``: keys that left. Whole tuples are given
-    where they changed and are ``None`` where they did not.
+    where they changed and are ``None`` where they did not. ``stored_problem`` names the problem of the whole plan at the
+    beginning of the chain, ``changes`` what happened since the base; ``problem`` is the digest of the problem after them.
     """
 
     base: str
+    stored_problem: str
     problem: str
+    changes: tuple[Change, ...] = ()
     sessions_gone: tuple[str, ...] = ()
     sessions: tuple[Session, ...] = ()
     learners: tuple[str, ...] = ()
@@ -34,7 +41,7 @@ class PlanDelta:
     adult_time: tuple[AdultTime, ...] | None = None
     overrides: tuple[OverrideOutcome, ...] | None = None
     alarms: tuple[Alarm, ...] | None = None
-    metrics: Metrics = Metrics()
+    metrics: Metrics = _NO_METRICS
 
     def to_json(self) -> bytes:
         """Canonical bytes: equal differences, equal bytes."""
@@ -46,8 +53,8 @@ class PlanDelta:
         return wire.read(PlanDelta, data)
 
 
-def difference(base: str, before: Plan, after: Plan) -> PlanDelta:
-    """The delta from ``before``, known under the digest ``base``, to ``after``."""
+def difference(base: str, stored_problem: str, changes: tuple[Change, ...], before: Plan, after: Plan) -> PlanDelta:
+    """The delta from ``before``, known under the digest ``base``, to ``after``, which answers ``changes``."""
     sessions_gone, sessions = _keyed(before.sessions, after.sessions, _session_key)
     ledger_gone, ledger = _keyed(before.obligations, after.obligations, _ledger_key)
     unserved_gone, unserved = _keyed(before.unserved, after.unserved, _unserved_key)
@@ -55,7 +62,9 @@ def difference(base: str, before: Plan, after: Plan) -> PlanDelta:
     moved = sorted(one for one in of_before.keys() | of_after.keys() if of_before.get(one) != of_after.get(one))
     return PlanDelta(
         base=base,
+        stored_problem=stored_problem,
         problem=after.problem,
+        changes=changes,
         sessions_gone=tuple(sorted(sessions_gone)),
         sessions=tuple(sessions),
         learners=tuple(moved),

@@ -12,7 +12,7 @@ from atelier_scheduling.domain.override import OverrideGiven, OverrideStood, Ove
 Document = dict[str, Any]
 
 
-def _override(document: Document | None, recorded: RecordedEvent, key: str) -> Document | None:
+def _override(document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
     match recorded.event:
         case OverrideGiven() as given:
             return {
@@ -52,7 +52,7 @@ OVERRIDES = Projection(
 )
 
 
-def _obligation(document: Document | None, recorded: RecordedEvent, key: str) -> Document | None:
+def _obligation(document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
     match recorded.event:
         case ObligationOwed() as owed:
             return {

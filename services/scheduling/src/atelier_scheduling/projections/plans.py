@@ -11,6 +11,7 @@ from atelier_scheduling.domain.plan import PlanProposed, PlanPublished, PlanRefu
 Document = dict[str, Any]
 _KEPT = 60
 """Versions of one week that the document lists; older ones are in the log."""
+_LONG = frozenset({"cut", "causes", "violations", "moves"})
 
 
 def _plan(document: Document | None, recorded: RecordedEvent, key: str) -> Document | None:
@@ -27,11 +28,16 @@ def _plan(document: Document | None, recorded: RecordedEvent, key: str) -> Docum
         case PlanProposed() as event:
             version = {**asdict(event), "state": "proposed", "correlation_id": recorded.correlation_id}
             versions = [_closed(one) if one["state"] == "proposed" else one for one in held["versions"]]
-            return {**held, "proposed": version, "refused": None, "versions": [*versions, version][-_KEPT:]}
+            brief = {name: value for name, value in version.items() if name not in _LONG}
+            return {**held, "proposed": version, "refused": None, "versions": [*versions, brief][-_KEPT:]}
         case PlanPublished() as event:
             published = {**(held["proposed"] or {}), **asdict(event), "state": "published"}
             versions = [
-                published if one["plan_id"] == event.plan_id else _closed(one) if one["state"] == "published" else one
+                {**one, "state": "published", "published_at": event.published_at, "by": event.by}
+                if one["plan_id"] == event.plan_id
+                else _closed(one)
+                if one["state"] == "published"
+                else one
                 for one in held["versions"]
             ]
             return {**held, "proposed": None, "published": published, "versions": versions}

@@ -1,0 +1,125 @@
+"""The scheduling service, put together. The one place where its parts meet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from atelier.pathing.v1 import events_pb2 as pathing
+from atelier.profile.v1 import events_pb2 as profile
+from atelier_common.backfill import Backfill
+from atelier_common.bus.port import Bus
+from atelier_common.clock import Clock
+from atelier_common.consumer import Subscription
+from atelier_common.documents.port import Documents
+from atelier_common.eventstore.port import EventStore
+from atelier_common.privacy.keysource import KeySource
+from atelier_common.security.tokens import TokenVerifier
+from atelier_common.service import Service
+from fastapi import FastAPI
+
+from atelier_scheduling.api.http import build_app
+from atelier_scheduling.domain.registry import REGISTRY
+from atelier_scheduling.engine.plan import Plan
+from atelier_scheduling.planning.desk import Desk
+from atelier_scheduling.planning.planner import Planner
+from atelier_scheduling.planning.process import SolverProcess
+from atelier_scheduling.planning.published_file import PublishedTimetables
+from atelier_scheduling.planning.reading import Library, Models
+from atelier_scheduling.projections import neighbours
+from atelier_scheduling.projections.decisions import OBLIGATIONS, OVERRIDES
+from atelier_scheduling.projections.plans import PLANS
+from atelier_scheduling.projections.sites import SITES
+from atelier_scheduling.publish import translate
+from atelier_scheduling.reactions.when_facts_changed_then_repair import when_facts_changed_then_repair
+from atelier_scheduling.reactions.when_plan_proposed_then_await_cut_off import (
+    CUT_OFF,
+    at_cut_off,
+    when_plan_proposed_then_await_cut_off,
+)
+from atelier_scheduling.reactions.when_plan_published_then_owe import when_plan_published_then_owe
+
+NAME = "scheduling"
+
+
+@dataclass(frozen=True)
+class Scheduling:
+    """The running parts: the service, its HTTP app, its use cases, its solver and the published timetables."""
+
+    service: Service
+    app: FastAPI
+    desk: Desk
+    process: SolverProcess
+    files: PublishedTimetables
+
+    async def start(self) -> None:
+        await self.service.start()
+        await self.process.warm_up()
+
+    async def stop(self) -> None:
+        await self.service.stop()
+        self.process.close()
+
+
+def build(
+    *,
+    store: EventStore,
+    documents: Documents,
+    bus: Bus,
+    backfills: Mapping[str, Backfill],
+    clock: Clock,
+    keys: KeySource,
+    verifier: TokenVerifier,
+    published: Path,
+    owner: str = "",
+) -> Scheduling:
+    """Put scheduling together. ``published`` is the folder of the timetables that outlive everything."""
+    service = Service(
+        NAME, REGISTRY, store=store, documents=documents, bus=bus, clock=clock, backfills=backfills, owner=owner
+    )
+    service.subscribe(
+        Subscription(
+            "profile",
+            ("profile.learner", "profile.adult"),
+            {
+                neighbours.LEARNER_CHANGED: profile.LearnerChanged,
+                neighbours.LEARNER_ERASED: profile.LearnerErased,
+                neighbours.ADULT_CHANGED: profile.AdultChanged,
+            },
+        )
+    )
+    service.subscribe(
+        Subscription(
+            "pathing",
+            ("pathing.path", "pathing.framework"),
+            {neighbours.PATH_REVISED: pathing.PathRevised, neighbours.FRAMEWORK_LISTED: pathing.FrameworkListed},
+        )
+    )
+    models = Models(
+        learners=service.project(neighbours.LEARNERS),
+        adults=service.project(neighbours.ADULTS),
+        paths=service.project(neighbours.PATHS),
+        competencies=service.project(neighbours.COMPETENCIES),
+        sites=service.project(SITES),
+        plans=service.project(PLANS),
+        overrides=service.project(OVERRIDES),
+        obligations=service.project(OBLIGATIONS),
+    )
+    process = SolverProcess()
+    library = Library(store, models)
+    planner = Planner(store, service.commands, library, models, keys, process)
+    desk = Desk(store, service.commands, planner, library, models, keys)
+
+    async def titles(tenant: str, plan: Plan) -> dict[str, str]:
+        return await desk.titles(tenant, plan)
+
+    files = PublishedTimetables(published, titles)
+    service.react(when_facts_changed_then_repair(planner, library, models))
+    service.react(when_plan_proposed_then_await_cut_off(service.timers, library))
+    service.react(when_plan_published_then_owe(library, models, files))
+    service.on_timer(CUT_OFF, at_cut_off(service.commands))
+    service.publish(translate)
+
+    async def ready() -> dict[str, bool]:
+        return {"log": await service.idle()}
+
+    return Scheduling(service, build_app(desk, service, files, verifier, clock, ready), desk, process, files)

@@ -1,0 +1,57 @@
+"""The solver's process: started when first needed, started again when it dies, never the service's own."""
+
+import asyncio
+import functools
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from atelier_common.errors import Unavailable
+
+Result = TypeVar("Result")
+_TRIES = 3
+
+
+class SolverProcess:
+    """One process, one piece of work at a time. What it holds is a cache; killing it loses nothing."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._restarts = asyncio.Lock()
+
+    async def run(self, work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+        """Call a module-level function in the process. Raises what it raises; Unavailable where the process keeps dying."""
+        for _ in range(_TRIES):
+            pool = self._pool or self._start()
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    pool, functools.partial(work, *arguments, **named)
+                )
+            except BrokenProcessPool:
+                async with self._restarts:
+                    if self._pool is pool:
+                        self._pool = None
+                        pool.shutdown(wait=False)
+        raise Unavailable("the solver's process died three times on the same work")
+
+    def _start(self) -> ProcessPoolExecutor:
+        # Spawned, not forked: a fork of a process with threads and open databases is not safe.
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        return self._pool
+
+    async def warm_up(self) -> None:
+        """Start the process now, so that the first plan does not wait for imports."""
+        await self.run(_nothing)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def _nothing() -> None:
+    from atelier_scheduling.planning import solving
+
+    del solving

@@ -1,0 +1,202 @@
+"""What runs in the solver's own process: bytes in, a small outcome out. It keeps the plans it worked on last, so that a repair
+travels as its changes alone.
+"""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from atelier_scheduling.domain.plan import Figures, Moved
+from atelier_scheduling.engine import wire
+from atelier_scheduling.engine.changes import Changes
+from atelier_scheduling.engine.door import ENGINE, explain, plan, repair
+from atelier_scheduling.engine.overrides import OverrideStanding
+from atelier_scheduling.engine.plan import Diagnosis, Infeasible, Plan, PlanDiff
+from atelier_scheduling.engine.problem import SiteProblem
+from atelier_scheduling.engine.questions import Explanation, Question
+from atelier_scheduling.oracle import check
+from atelier_scheduling.planning.delta import PlanDelta, difference, in_delta_order
+
+_KEPT = 8
+
+
+class StateMissing(Exception):
+    """The process does not hold the plan named; send problem and plan along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a plan did with an override."""
+
+    override_id: str
+    owner: str
+    standing: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A solve's answer. ``part`` is the canonical plan, or the delta from ``base``; its SHA-256 is ``digest``.
+
+    ``diagnosis`` instead of a plan: even supervision is impossible. ``changed`` is False where a repair changes nothing.
+    """
+
+    digest: str = ""
+    part: bytes = b""
+    base: str = ""
+    engine: str = ENGINE
+    changed: bool = True
+    diagnosis: tuple[str, ...] = ()
+    figures: Figures = field(default_factory=Figures)
+    moves: tuple[Moved, ...] = ()
+    violations: tuple[str, ...] = ()
+    standings: tuple[Standing, ...] = ()
+
+
+@dataclass(slots=True)
+class _State:
+    problem: SiteProblem
+    plan: Plan
+    stored_problem: str
+
+
+_STATES: OrderedDict[str, _State] = OrderedDict()
+
+
+def solve(problem: bytes, stored_problem: str, previous: bytes | None, effort: int, seed: int) -> Outcome:
+    """Plan a week from nothing, or as close to ``previous`` as stability asks."""
+    asked = SiteProblem.from_json(problem)
+    before = Plan.from_json(previous) if previous else None
+    answer = plan(asked, before, effort, seed)
+    if isinstance(answer, Infeasible):
+        return Outcome(diagnosis=in_words(answer.diagnosis))
+    made = in_delta_order(answer)
+    part = made.to_json()
+    digest = hashlib.sha256(part).hexdigest()
+    _keep(digest, _State(asked, made, stored_problem))
+    return Outcome(
+        digest=digest,
+        part=part,
+        figures=figures_of(asked, made),
+        violations=tuple(str(finding) for finding in check(asked, made)),
+        standings=_standings(made),
+    )
+
+
+def load(digest: str, problem: bytes, stored_problem: str, changes: tuple[bytes, ...], plan_part: bytes) -> None:
+    """Take up a plan that was made before this process started: its first problem, the changes since, the whole plan."""
+    from atelier_scheduling.engine.door import apply_changes
+
+    asked = SiteProblem.from_json(problem)
+    for each in changes:
+        asked = apply_changes(asked, wire.read(Changes, each))
+    _keep(digest, _State(asked, Plan.from_json(plan_part), stored_problem))
+
+
+def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: int, *, trial: bool = False) -> Outcome:
+    """Repair the plan ``base`` after ``changes``. ``stored_changes`` are the same with personal values sealed.
+
+    A trial leaves no trace. Raises StateMissing.
+    """
+    state = _STATES.get(base)
+    if state is None:
+        raise StateMissing(base)
+    _STATES.move_to_end(base)
+    asked = wire.read(Changes, changes)
+    repaired = repair(state.problem, state.plan, asked, effort, seed)
+    if isinstance(repaired.plan, Infeasible):
+        return Outcome(diagnosis=in_words(repaired.plan.diagnosis))
+    made = in_delta_order(repaired.plan)
+    delta = difference(base, state.stored_problem, wire.read(Changes, stored_changes).changes, state.plan, made)
+    part = delta.to_json()
+    digest = hashlib.sha256(part).hexdigest()
+    changed = _says_something(delta)
+    if not trial:
+        _keep(digest, _State(repaired.problem, made, state.stored_problem))
+    return Outcome(
+        digest=digest,
+        part=part,
+        base=base,
+        changed=changed,
+        figures=figures_of(repaired.problem, made),
+        moves=moves_of(repaired.difference),
+        violations=tuple(str(finding) for finding in check(repaired.problem, made)) if changed else (),
+        standings=_standings(made),
+    )
+
+
+def answer(base: str, question: bytes) -> bytes:
+    """Explain the plan ``base``; Question bytes in, Explanation bytes out. Raises StateMissing."""
+    state = _STATES.get(base)
+    if state is None:
+        raise StateMissing(base)
+    said: Explanation = explain(state.problem, state.plan, wire.read(Question, question))
+    return said.to_json()
+
+
+def figures_of(problem: SiteProblem, made: Plan) -> Figures:
+    """The plan's figures as events carry them."""
+    metrics = made.metrics
+    chosen = sum(1 for one in made.attendances if one.because.placed_by == "choice")
+    return Figures(
+        learners=len(problem.learners),
+        adults=len(problem.adults),
+        sessions=len(made.sessions),
+        studios=len(made.studios),
+        needs=metrics.needs,
+        needs_served=metrics.needs_served,
+        obligations=metrics.obligations,
+        obligations_met=metrics.obligations_met,
+        obligations_owed=sum(1 for line in made.obligations if line.owed),
+        minutes_with_adults=metrics.contact_minutes,
+        minutes_independent=metrics.independent_minutes,
+        minutes_on_site=metrics.on_site_minutes,
+        chosen_share=round(chosen / len(made.attendances), 4) if made.attendances else 0.0,
+        score=round(metrics.score, 4),
+    )
+
+
+def moves_of(diff: PlanDiff | None) -> tuple[Moved, ...]:
+    """One line for each learner who is moved."""
+    if diff is None:
+        return ()
+    found: dict[str, Moved] = {}
+    for move in diff.moves:
+        held = found.get(move.learner)
+        forced = move.forced and (held is None or held.forced)
+        count = held.changed_sessions + 1 if held else 1
+        found[move.learner] = Moved(move.learner, forced, held.reason_code if held else move.code, count)
+    return tuple(found[learner] for learner in sorted(found))
+
+
+def in_words(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The minimal conflicting set, a line each: code and parameters."""
+    return tuple(
+        f"{conflict.code}({', '.join(f'{name}={value}' for name, value in conflict.parameters)})"
+        for conflict in diagnosis.conflicts
+    )
+
+
+def _standings(made: Plan) -> tuple[Standing, ...]:
+    return tuple(Standing(one.override, one.owner, str(one.standing), one.rule) for one in made.overrides)
+
+
+def _says_something(delta: PlanDelta) -> bool:
+    return bool(
+        delta.sessions
+        or delta.sessions_gone
+        or delta.learners
+        or delta.studios is not None
+        or delta.home_groups is not None
+        or delta.overrides is not None
+    )
+
+
+def _keep(digest: str, state: _State) -> None:
+    _STATES[digest] = state
+    _STATES.move_to_end(digest)
+    while len(_STATES) > _KEPT:
+        _STATES.popitem(last=False)
+
+
+REFUSED = str(OverrideStanding.REFUSED)
