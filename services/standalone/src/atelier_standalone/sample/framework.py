@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from atelier_standalone.sample.strands import BRIDGES, STRANDS, SUBJECTS, Strand
+from atelier_standalone.sample.strands import BRIDGES, STRANDS, SUBJECTS, Edge, Strand
 
 BASE = "https://example.org/ims/case/v1p1"
 TITLE = "Harbour Competencies"
@@ -34,15 +34,6 @@ class Step:
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """``first`` comes before ``then``; both are codes of steps."""
-
-    first: str
-    then: str
-    essential: bool
-
-
 def edges() -> tuple[Edge, ...]:
     """Every prerequisite: along the strands, then between them."""
     along = tuple(
@@ -50,7 +41,7 @@ def edges() -> tuple[Edge, ...]:
         for strand in STRANDS
         for place in range(2, len(strand.steps) + 1)
     )
-    return (*along, *(Edge(*bridge) for bridge in BRIDGES))
+    return (*along, *BRIDGES)
 
 
 def steps() -> dict[str, Step]:

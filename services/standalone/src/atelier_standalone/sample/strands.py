@@ -1,460 +1,55 @@
-"""The competencies of the sample framework: five subjects, thirty strands, five steps each, and what comes before what."""
+"""The sample framework's subjects, strands and steps, read from ``competencies.txt`` beside this module."""
 
+import re
 from dataclasses import dataclass
+from importlib.resources import files
+
+NUMBERS, LANGUAGE, NATURE, SOCIETY, MAKING = SUBJECTS = ("Numbers", "Language", "Nature", "Society", "Making")
+_BRIDGE = re.compile(r"(\w+\.\d) (=>|->) (\w+\.\d)")
+_STRAND = re.compile(r"## (\w+) (.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Strand:
-    """Five steps, each building on the one before. ``essential`` are the steps (2 to 5) that nobody can begin without the step before."""
+    """Steps that build on each other. ``essential`` are the places, from 2, of steps that nobody begins without the step before."""
 
     subject: str
     code: str
     title: str
-    steps: tuple[str, str, str, str, str]
+    steps: tuple[str, ...]
     essential: tuple[int, ...]
 
 
-NUMBERS, LANGUAGE, NATURE, SOCIETY, MAKING = SUBJECTS = ("Numbers", "Language", "Nature", "Society", "Making")
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``first`` comes before ``then``; both are codes of steps, such as ``NCO.2``."""
 
-STRANDS: tuple[Strand, ...] = (
-    Strand(
-        NUMBERS,
-        "NCO",
-        "Counting and place",
-        (
-            "Counts a heap by grouping it in tens and says how many there are.",
-            "Says what each digit of a number below a thousand stands for.",
-            "Compares and orders large numbers by their digits.",
-            "Rounds a number to a sensible place and says why that place.",
-            "Reads and writes decimal numbers and finds them on a line.",
-        ),
-        (2, 5),
-    ),
-    Strand(
-        NUMBERS,
-        "NAD",
-        "Adding and taking away",
-        (
-            "Adds and takes away within twenty without counting one by one.",
-            "Adds two-digit numbers by splitting them into tens and ones.",
-            "Takes away across a ten and checks the answer by adding back.",
-            "Solves a story that needs two steps of adding or taking away.",
-            "Adds and takes away decimal numbers in a money or length problem.",
-        ),
-        (2, 3),
-    ),
-    Strand(
-        NUMBERS,
-        "NMU",
-        "Multiplying and sharing",
-        (
-            "Shows equal groups as rows and tells how many there are in all.",
-            "Recalls products up to ten times ten and explains a forgotten one.",
-            "Shares a number into equal parts and says what is left over.",
-            "Multiplies a many-digit number by one digit with a written method.",
-            "Chooses between multiplying and sharing in a story and defends the choice.",
-        ),
-        (2, 4),
-    ),
-    Strand(
-        NUMBERS,
-        "NFR",
-        "Parts of a whole",
-        (
-            "Splits a shape or a strip into equal parts and names one part.",
-            "Places simple fractions on a line between zero and one.",
-            "Finds two fractions that name the same amount.",
-            "Adds fractions whose parts are of the same size.",
-            "Compares fractions whose parts are of different sizes.",
-        ),
-        (3, 5),
-    ),
-    Strand(
-        NUMBERS,
-        "NME",
-        "Measuring",
-        (
-            "Measures a length with a ruler from its true beginning.",
-            "Reads a clock and works out how long something took.",
-            "Finds the distance around a shape with straight sides.",
-            "Finds how much surface a rectangle covers and explains the unit.",
-            "Works out how much a box holds from its edges.",
-        ),
-        (4,),
-    ),
-    Strand(
-        NUMBERS,
-        "NPA",
-        "Patterns and rules",
-        (
-            "Continues a growing pattern and describes how it grows.",
-            "Finds the rule between pairs of numbers in a table.",
-            "Writes a rule with a letter that stands for any number.",
-            "Finds the missing number that makes both sides of a balance equal.",
-            "Draws the graph of a rule and reads an answer from it.",
-        ),
-        (4,),
-    ),
-    Strand(
-        LANGUAGE,
-        "LSO",
-        "Sounds and words",
-        (
-            "Takes an unknown word apart into sounds and puts it together.",
-            "Reads words of several beats by their parts.",
-            "Uses beginnings and endings of words to guess their meaning.",
-            "Spells words by their family and checks the doubtful ones.",
-            "Finds where a word comes from and what else grew from that root.",
-        ),
-        (2,),
-    ),
-    Strand(
-        LANGUAGE,
-        "LST",
-        "Reading stories",
-        (
-            "Retells a short story in the right order.",
-            "Says what a character wants and points to the lines that show it.",
-            "Explains how a problem in a story grows and is settled.",
-            "Finds what a story is about beneath its events.",
-            "Compares how two tellers shape the same events.",
-        ),
-        (2, 4),
-    ),
-    Strand(
-        LANGUAGE,
-        "LFI",
-        "Reading to find out",
-        (
-            "Finds a fact in a short text by its headings and pictures.",
-            "Says the main point of a paragraph in one sentence.",
-            "Tells a fact from an opinion and says how one knows.",
-            "Brings together what two texts say about one question.",
-            "Judges whether a source can be trusted for a purpose.",
-        ),
-        (3,),
-    ),
-    Strand(
-        LANGUAGE,
-        "LWR",
-        "Writing",
-        (
-            "Writes complete sentences that begin and end where they should.",
-            "Writes a paragraph that stays with one idea.",
-            "Writes an account whose parts follow each other clearly.",
-            "Makes a case in writing with reasons and examples.",
-            "Reworks a draft for its reader after listening to comments.",
-        ),
-        (2, 3),
-    ),
-    Strand(
-        LANGUAGE,
-        "LSP",
-        "Speaking and listening",
-        (
-            "Tells a group about an event so that they can picture it.",
-            "Asks a question that carries on what somebody else said.",
-            "Gives a short talk from notes and looks at the listeners.",
-            "Sums up a discussion fairly, also what one disagrees with.",
-            "Leads a small group to a decision that all can live with.",
-        ),
-        (),
-    ),
-    Strand(
-        LANGUAGE,
-        "LGR",
-        "How sentences work",
-        (
-            "Names who does what in a sentence.",
-            "Keeps one time throughout a short account.",
-            "Joins two thoughts with a word that shows how they belong together.",
-            "Uses commas where they help the reader breathe and understand.",
-            "Changes the order of a sentence for effect and says what changed.",
-        ),
-        (3,),
-    ),
-    Strand(
-        NATURE,
-        "ALI",
-        "Living things",
-        (
-            "Sorts living things by features that can be seen.",
-            "Describes what a plant needs and tests one of these needs.",
-            "Draws who eats whom in a pond or a hedge.",
-            "Explains how a feature helps an animal to live where it does.",
-            "Predicts what happens to a habitat when one kind disappears.",
-        ),
-        (4, 5),
-    ),
-    Strand(
-        NATURE,
-        "AMA",
-        "What things are made of",
-        (
-            "Sorts materials by what they do when pulled, bent or wetted.",
-            "Shows what heating and cooling do to water.",
-            "Separates a mixture by choosing a fitting way.",
-            "Tells a change that can be undone from one that cannot.",
-            "Explains what happens in a change with a model of tiny parts.",
-        ),
-        (3, 5),
-    ),
-    Strand(
-        NATURE,
-        "AFO",
-        "Forces and motion",
-        (
-            "Shows how a push or a pull changes the way a thing moves.",
-            "Measures how far and how fast something rolls.",
-            "Finds out what makes rubbing surfaces hold or slide.",
-            "Uses a lever or a pulley to lift more with less.",
-            "Explains a motion by all the forces that act at once.",
-        ),
-        (5,),
-    ),
-    Strand(
-        NATURE,
-        "AEN",
-        "Energy and light",
-        (
-            "Finds where light comes from and how a shadow is made.",
-            "Builds a small circuit that lights a lamp.",
-            "Follows energy through a chain from source to use.",
-            "Explains how lenses and mirrors bend the way of light.",
-            "Compares ways of storing energy by what is lost.",
-        ),
-        (3,),
-    ),
-    Strand(
-        NATURE,
-        "AEA",
-        "Earth, sky and weather",
-        (
-            "Keeps a weather record for a week and describes it.",
-            "Explains day and night with a lamp and a ball.",
-            "Follows a drop of water through sea, cloud and river.",
-            "Reads layers of rock as pages of a history.",
-            "Explains the seasons by how the earth leans.",
-        ),
-        (5,),
-    ),
-    Strand(
-        NATURE,
-        "AIN",
-        "Investigating",
-        (
-            "Asks a question that a trial can answer.",
-            "Plans a fair trial in which one thing is changed.",
-            "Records what was seen in a table without leaving out what does not fit.",
-            "Draws a conclusion that the results support and no more.",
-            "Finds the weak point of a trial and improves it.",
-        ),
-        (2, 4),
-    ),
-    Strand(
-        SOCIETY,
-        "SMA",
-        "Maps and places",
-        (
-            "Finds the way with a simple plan of the neighbourhood.",
-            "Uses the key and the scale of a map.",
-            "Describes how a place looks and what people do there.",
-            "Explains why a town grew where it did.",
-            "Compares two regions with maps and figures.",
-        ),
-        (2, 4),
-    ),
-    Strand(
-        SOCIETY,
-        "STI",
-        "Then and now",
-        (
-            "Puts events of a life in order on a line of time.",
-            "Tells what an old object says about those who used it.",
-            "Compares two accounts of the same event.",
-            "Explains a change by several causes.",
-            "Builds an account of the past from sources of different kinds.",
-        ),
-        (3, 5),
-    ),
-    Strand(
-        SOCIETY,
-        "SRU",
-        "Rules and rights",
-        (
-            "Explains why a group needs a certain rule.",
-            "Tells a rule that is fair from one that is not.",
-            "Describes how a council comes to a decision.",
-            "Weighs the rights of one person against those of another.",
-            "Proposes a change of a rule and wins support for it.",
-        ),
-        (4,),
-    ),
-    Strand(
-        SOCIETY,
-        "STR",
-        "Work and trade",
-        (
-            "Tells needs from wishes with one's own examples.",
-            "Follows a loaf or a shirt from raw material to shop.",
-            "Explains why people trade and what each side gains.",
-            "Makes a budget for a small event and keeps to it.",
-            "Explains how a shortage changes prices and choices.",
-        ),
-        (3,),
-    ),
-    Strand(
-        SOCIETY,
-        "SLI",
-        "Ways of living",
-        (
-            "Describes a custom of one's own family to others.",
-            "Finds what is alike and what is different in two celebrations.",
-            "Explains how a landscape shapes houses, food and work.",
-            "Tells how people who move bring and change customs.",
-            "Looks at a familiar habit with the eyes of a stranger.",
-        ),
-        (),
-    ),
-    Strand(
-        SOCIETY,
-        "SAR",
-        "Arguing fairly",
-        (
-            "States an opinion and gives one reason.",
-            "Repeats another's reason so that they agree it is theirs.",
-            "Answers a reason instead of the person.",
-            "Supports a claim with evidence that others can check.",
-            "Changes one's mind for a good reason and says so.",
-        ),
-        (4,),
-    ),
-    Strand(
-        MAKING,
-        "MDR",
-        "Drawing and picturing",
-        (
-            "Draws an object by looking at it longer than at the paper.",
-            "Mixes a wanted colour from a few others.",
-            "Shows depth by size, overlap and place.",
-            "Draws a plan that somebody else can build from.",
-            "Chooses a way of picturing that fits the message.",
-        ),
-        (4,),
-    ),
-    Strand(
-        MAKING,
-        "MBU",
-        "Building",
-        (
-            "Joins card, wood or cloth so that it holds.",
-            "Measures, marks and cuts a part that fits.",
-            "Builds a frame that carries a load and shows why it does.",
-            "Tests a model until it breaks and mends the weak place.",
-            "Builds a thing with a moving part for a stated use.",
-        ),
-        (2, 5),
-    ),
-    Strand(
-        MAKING,
-        "MSO",
-        "Sound and rhythm",
-        (
-            "Keeps a steady beat with a group.",
-            "Plays a short tune from marks on paper.",
-            "Holds one's own part while others play another.",
-            "Makes a piece with a beginning, a turn and an end.",
-            "Arranges a tune for the players at hand.",
-        ),
-        (3,),
-    ),
-    Strand(
-        MAKING,
-        "MPR",
-        "Telling machines what to do",
-        (
-            "Gives steps in an order that a friend can follow blindly.",
-            "Finds the wrong step in a short program.",
-            "Uses repetition instead of writing a step many times.",
-            "Makes a program decide between two ways.",
-            "Breaks a task into named parts and programs each.",
-        ),
-        (3, 4),
-    ),
-    Strand(
-        MAKING,
-        "MMO",
-        "Moving and performing",
-        (
-            "Shows a feeling by movement alone.",
-            "Learns a sequence of movements and repeats it safely.",
-            "Makes a short scene with others from one idea.",
-            "Uses voice and space so that the last row understands.",
-            "Gives and takes advice after a rehearsal.",
-        ),
-        (),
-    ),
-    Strand(
-        MAKING,
-        "MPL",
-        "Carrying a project through",
-        (
-            "Chooses one idea out of several and says why.",
-            "Lists what is needed and who does what.",
-            "Keeps a simple plan and changes it when things change.",
-            "Shows unfinished work and uses what others say.",
-            "Presents the result and tells what one would do otherwise.",
-        ),
-        (3,),
-    ),
-)
+    first: str
+    then: str
+    essential: bool
 
-# Between strands: (first, then, essential). A step is the strand's code and its number.
-BRIDGES: tuple[tuple[str, str, bool], ...] = (
-    ("NCO.1", "NAD.2", False),
-    ("NCO.2", "NAD.2", True),
-    ("NAD.1", "NMU.1", False),
-    ("NAD.2", "NMU.2", False),
-    ("NMU.1", "NFR.1", False),
-    ("NMU.2", "NFR.3", True),
-    ("NMU.3", "NFR.3", False),
-    ("NAD.3", "NFR.4", False),
-    ("NCO.3", "NME.1", False),
-    ("NMU.2", "NME.4", True),
-    ("NMU.4", "NME.5", False),
-    ("NAD.4", "NPA.4", False),
-    ("NMU.2", "NPA.2", False),
-    ("NFR.2", "NCO.5", False),
-    ("NCO.5", "NAD.5", True),
-    ("NPA.2", "NPA.5", False),
-    ("LSO.1", "LST.1", False),
-    ("LSO.2", "LFI.1", False),
-    ("LSO.3", "LFI.2", False),
-    ("LGR.1", "LWR.1", True),
-    ("LWR.1", "LGR.2", False),
-    ("LGR.3", "LWR.3", False),
-    ("LFI.3", "LWR.4", True),
-    ("LST.3", "LWR.3", False),
-    ("LSP.1", "LSP.3", False),
-    ("NME.1", "AFO.2", True),
-    ("NME.1", "ALI.2", False),
-    ("AIN.1", "ALI.2", False),
-    ("AIN.2", "AFO.3", True),
-    ("AMA.2", "AEA.3", False),
-    ("AEN.1", "AEA.2", False),
-    ("AEN.1", "AEN.4", False),
-    ("LFI.1", "AIN.1", False),
-    ("LFI.2", "STI.2", False),
-    ("LFI.3", "STI.3", True),
-    ("NME.1", "SMA.2", True),
-    ("SAR.2", "SRU.4", True),
-    ("LSP.2", "SAR.2", False),
-    ("NAD.4", "STR.4", True),
-    ("LWR.4", "SAR.4", False),
-    ("NME.1", "MBU.2", True),
-    ("MDR.4", "MBU.5", False),
-    ("NPA.1", "MPR.3", False),
-    ("AFO.4", "MBU.5", True),
-    ("MSO.1", "MSO.3", False),
-    ("LWR.2", "MPL.2", False),
-)
+
+def read_strands() -> tuple[tuple[Strand, ...], tuple[Edge, ...]]:
+    """Every strand, and the edges between strands."""
+    subject = ""
+    strands: list[Strand] = []
+    bridges: list[Edge] = []
+    for line in files(__package__).joinpath("competencies.txt").read_text("utf-8").splitlines():
+        if line.removeprefix("# ") in SUBJECTS:
+            subject = line.removeprefix("# ")
+        elif heading := _STRAND.fullmatch(line):
+            strands.append(Strand(subject, heading[1], heading[2], (), ()))
+        elif strands and line[:2] in ("- ", "* "):
+            strands[-1] = _with_step(strands[-1], line[2:], line.startswith("*"))
+        elif bridge := _BRIDGE.fullmatch(line):
+            bridges.append(Edge(bridge[1], bridge[3], bridge[2] == "=>"))
+    return tuple(strands), tuple(bridges)
+
+
+def _with_step(strand: Strand, text: str, essential: bool) -> Strand:
+    steps = (*strand.steps, text)
+    places = (*strand.essential, len(steps)) if essential else strand.essential
+    return Strand(strand.subject, strand.code, strand.title, steps, places)
+
+
+STRANDS, BRIDGES = read_strands()
