@@ -51,10 +51,10 @@ FIRST = Envelope(
 class BytesAsTheyAre(JSONFormat):
     """The package decodes data to text where it can; a protobuf payload has to stay bytes."""
 
-    def read_data(self, body: bytes, datacontenttype: str | None) -> Any:
+    def read_data(self, body: bytes, _datacontenttype: str | None) -> Any:
         return body
 
-    def write_data(self, data: Any, datacontenttype: str | None) -> bytes:
+    def write_data(self, data: Any, _datacontenttype: str | None) -> bytes:
         return bytes(data)
 
 

@@ -194,7 +194,9 @@ class Inlet:
         """Put messages behind those that wait; the keys that were parked indeed, for another replica may have unparked one."""
         by_slot: dict[Slot, list[Arrival]] = {}
         for arrival in arrivals:
-            by_slot.setdefault(arrival.slot, []).append(arrival)
+            mine = by_slot.setdefault(arrival.slot, [])
+            if not await self._intake.holds(arrival):
+                mine.append(arrival)
         held: set[Slot] = set()
         for slot, mine in by_slot.items():
             key = f"{self.source}/{slot[1]}"

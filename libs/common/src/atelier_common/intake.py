@@ -116,6 +116,10 @@ class Intake:
         """Whether anything of this tenant ever came from the neighbour."""
         return (await self._follows(tenant))[0] != ""
 
+    async def holds(self, arrival: Arrival) -> bool:
+        """Whether the log has this very event, or its stream is further."""
+        return arrival.envelope is not None and _has(await self._end(arrival.slot), arrival.envelope)
+
     async def take_in(self, arrivals: Sequence[Arrival]) -> dict[Slot, Stopped]:
         """Append what is new; returns the keys that cannot go on, with what waits. When it returns, everything else is durable.
 
@@ -250,7 +254,8 @@ class Intake:
     ) -> None:
         slot, envelope = arrival.slot, arrival.envelope
         if slot in stopped:
-            stopped[slot].messages.append(arrival.message)
+            if arrival.message not in stopped[slot].messages and not await self.holds(arrival):
+                stopped[slot].messages.append(arrival.message)
             return
         if slot in round_.blocked:
             round_.again.append(place)
@@ -267,12 +272,11 @@ class Intake:
                 round_.postpone(place, slot)
                 return
             gap = await self._fill(slot, away)
-            held = await self._end(slot)
             if gap is not None:
                 stopped[slot] = gap
-                if not _has(held, envelope) and arrival.message not in gap.messages:
-                    gap.messages.append(arrival.message)
+                await self._judge(arrival, place, round_, stopped, away, guess=False)
                 return
+            held = await self._end(slot)
             if not _joins(held, envelope):
                 stopped[slot] = Stopped(f"{GAP}: its owner does not have what comes before", [arrival.message])
                 return

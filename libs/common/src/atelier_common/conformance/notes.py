@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from google.protobuf.message import Message as ProtobufMessage
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
@@ -10,12 +11,13 @@ from atelier_common.bus.envelope import Place, decode
 from atelier_common.bus.port import Bus, BusSubscription, Message
 from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.conformance.material import TENANT, append, until
-from atelier_common.consumer import Subscription
+from atelier_common.consumer import Inlet, Subscription
 from atelier_common.documents.port import Documents
 from atelier_common.errors import Unavailable
 from atelier_common.events import EventRegistry
-from atelier_common.eventstore.port import EventStore
-from atelier_common.publisher import ContractEvent, Publisher
+from atelier_common.eventstore.port import AppendOutcome, EventStore
+from atelier_common.parking import Parking
+from atelier_common.publisher import ContractEvent, ContractLog, Publisher
 
 SERVICE = "notes"
 TOPIC = "notes.note"
@@ -103,7 +105,8 @@ class Notes:
             tenant=tenant,
             stream=stream,
             version=version,
-            events=tuple(self.registry.encode(event) for event in events),
+            # Without the decoded value: every reader has to read what is stored.
+            events=tuple(replace(self.registry.encode(event), value=None) for event in events),
             command_id=f"{stream} {version}",
             request_hash="",
             result=None,
@@ -125,6 +128,10 @@ class Notes:
         """A commit for each text."""
         for text in texts:
             await self.write(stream, Noted(text), tenant=tenant)
+
+    async def messages(self, stream: str, tenant: str = TENANT) -> list[Message]:
+        """All contract events of a stream, as they are published."""
+        return await self.publisher.contracts.contract_events(tenant, stream)
 
     async def restored(self, log: Log, streams: dict[str, int], tenant: str = TENANT) -> "Notes":
         """The service as it comes back from a backup in which each stream had only so many commits."""
@@ -176,3 +183,87 @@ class WatchedBus:
         """The places of a stream's events in the order in which they were sent."""
         envelopes = [decode(message) for _, message in self.sent]
         return [envelope.place for envelope in envelopes if envelope.stream == stream]
+
+
+class WatchedBackfill:
+    """The way to the owner, which can be cut; counts what was asked for."""
+
+    def __init__(self) -> None:
+        self.owner: Notes | None = None
+        self.away = False
+        self.asked: list[str] = []
+
+    def _contracts(self) -> ContractLog:
+        if self.away or self.owner is None:
+            raise Unavailable("the owner of the notes does not answer")
+        return self.owner.publisher.contracts
+
+    async def contract_events(self, tenant: str, stream: str, after: Place) -> list[Message]:
+        contracts = self._contracts()
+        self.asked.append(stream)
+        return await contracts.contract_events(tenant, stream, after)
+
+    async def streams(self, tenant: str, topics: Sequence[str]) -> list[str]:
+        return await self._contracts().streams(tenant, topics)
+
+    async def incarnation(self, tenant: str) -> str:
+        return await self._contracts().incarnation(tenant)
+
+
+class FailingStore:
+    """An event store whose appends, while ``fails`` is set, raise before or after their effect."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.fails: str | None = None
+
+    async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
+        if self.fails == "before":
+            raise Unavailable("the store is away")
+        outcomes = await self._store.append(commits)
+        if self.fails == "after":
+            raise Unavailable("the reply is lost")
+        return outcomes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class Reader:
+    """A neighbour that takes the notes in."""
+
+    def __init__(
+        self, log: Log, bus: Bus, backfill: WatchedBackfill, subscription: Subscription = SUBSCRIPTION
+    ) -> None:
+        self.log = log
+        self.store = FailingStore(log.store)
+        known = EventRegistry()
+        for ce_type, message in subscription.types.items():
+            known.contract(ce_type, message)
+        self.registry = known
+        self.inlet = Inlet("reader", subscription, self.store, log.documents, known, bus, backfill)
+
+    async def take_in(self) -> int:
+        """Settle everything that is there; how many messages that were."""
+        settled = 0
+        while some := await self.inlet.step():
+            settled += some
+        return settled
+
+    async def commits(self, stream: str, tenant: str = TENANT) -> list[Commit]:
+        return await self.log.store.read_stream(tenant, f"{SERVICE}/{stream}")
+
+    async def held(self, stream: str, tenant: str = TENANT) -> list[str | int]:
+        """The texts and numbers that the log holds of a stream, in order."""
+        return [
+            self.registry.decode(event).value
+            for commit in await self.commits(stream, tenant)
+            for event in commit.events
+        ]
+
+    async def parked(self, tenant: str = TENANT) -> dict[str, str]:
+        """The parked streams, each with the first word of the reason."""
+        return {
+            entry.key.removeprefix(f"{SERVICE}/"): entry.reason.partition(":")[0]
+            for entry in await Parking(self.log.documents).parked(tenant)
+        }
