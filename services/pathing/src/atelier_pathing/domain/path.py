@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from atelier_common.decider import Decider
-from atelier_common.errors import NotFound
+from atelier_common.errors import NotFound, PreconditionFailed
 
 from atelier_pathing.domain.path_commands import (
     EditPath,
@@ -74,7 +74,7 @@ def decide(command: PathCommand, state: PathState, graph: Graph) -> Sequence[Pat
         case OpenPath():
             return _open(command, state, graph)
         case EditPath():
-            _require_open(state)
+            _require_seen(command, state)
             events = edit(command, state, graph)
             note: dict[str, Any] = {"note": command.note} if command.note else {}
             return _with_revision(
@@ -92,7 +92,7 @@ def decide(command: PathCommand, state: PathState, graph: Graph) -> Sequence[Pat
                 ),
             )
         case SettleGate():
-            _require_open(state)
+            _require_seen(command, state)
             events = settle_gate(command, state, graph)
             reason: dict[str, Any] = {"code": f"gate-{command.how}", "competency_id": command.competency_id}
             occasion = Occasion(
@@ -183,9 +183,14 @@ def _changes(events: Sequence[PathEvent]) -> list[str]:
     return [REGISTRY.name_of(type(event)).rpartition(".")[2] for event in events]
 
 
-def _require_open(state: PathState) -> None:
+def _require_seen(command: EditPath | SettleGate, state: PathState) -> None:
+    """Evidence moves a stream all day, so people's edits are judged by the revision they saw, not by its version."""
     if not state.learner_id:
         raise NotFound("There is no such path.")
+    if command.seen is not None and command.seen != state.revision:
+        raise PreconditionFailed(
+            f"The path is at revision {state.revision}, you saw {command.seen}: look again.", revision=state.revision
+        )
 
 
 def _result(_command: PathCommand, events: Sequence[PathEvent], state: PathState) -> dict[str, Any] | None:

@@ -48,9 +48,16 @@ class EditPath:
     cause: str
     order: tuple[str, ...] | None = None
     defer: Mapping[str, int] = field(default_factory=dict)
+    defer_for: Mapping[str, int] = field(default_factory=dict)
     resume: tuple[str, ...] = ()
     test_out: tuple[str, ...] = ()
     note: str = ""
+    seen: int | None = None
+
+    @property
+    def deferrals(self) -> dict[str, int]:
+        """When each deferral ends."""
+        return {**self.defer, **{key: self.now + lasting for key, lasting in self.defer_for.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class SettleGate:
     competency_id: str
     how: Literal["waiver", "credit", "withdraw"]
     note: str = ""
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def edit(command: EditPath, state: PathState, graph: Graph) -> list[PathEvent]:
         _all_ready(standing, order)
         if order != state.first or command.author_role != state.first_by:
             events.append(OrderChosen(order, *by))
-    for competency_id, until in command.defer.items():
+    for competency_id, until in command.deferrals.items():
         _all_ready(standing, [competency_id])
         if not command.now < until <= command.now + LONGEST_DEFERRAL:
             _blocked(
@@ -54,7 +54,7 @@ def edit(command: EditPath, state: PathState, graph: Graph) -> list[PathEvent]:
         if state.deferred.get(competency_id) != until:
             events.append(CompetencyDeferred(competency_id, until, *by))
     still = {key for key, until in state.deferred.items() if until > command.now and key not in resumed}
-    _leaves_enough(standing, still, set(command.defer))
+    _leaves_enough(standing, still, set(command.deferrals))
     for competency_id in dict.fromkeys(command.test_out):
         (node,) = _known(graph, [competency_id])
         if standing.flags[node] & DONE or not graph.learnable[node]:

@@ -39,7 +39,6 @@ class PathState:
     framework_id: str = ""
     forgotten: bool = False
     version: str = ""
-    revision: int = 0
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     credited: frozenset[str] = frozenset()
     waived_by: Mapping[str, str] = field(default_factory=dict)
@@ -47,8 +46,17 @@ class PathState:
     first_by: AuthorRole = "engine"
     deferred: Mapping[str, int] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
-    frontier: tuple[FrontierStep, ...] = ()
+    published: PathRevised | None = None
     standing: Standing | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def revision(self) -> int:
+        return 0 if self.published is None else self.published.revision
+
+    @property
+    def frontier(self) -> tuple[FrontierStep, ...]:
+        """As the last revision published it."""
+        return () if self.published is None else self.published.frontier
 
     @property
     def wishes(self) -> Wishes:
@@ -96,7 +104,7 @@ def evolve(state: PathState, event: PathEvent, graph: Graph) -> PathState:
             after = replace(state, waived_by=kept, credited=state.credited - {event.competency_id})
             return _restood(state, after, event.competency_id, graph)
         case PathRevised():
-            return replace(state, revision=event.revision, frontier=event.frontier)
+            return replace(state, published=event)
         case PathForgotten():
             return PathState(learner_id=state.learner_id, framework_id=state.framework_id, forgotten=True)
         case _:

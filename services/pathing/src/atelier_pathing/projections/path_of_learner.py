@@ -10,7 +10,8 @@ NAME = "path_of_learner"
 
 
 def _revised(document: Body | None, event: PathRevised, recorded: RecordedEvent, _key: str) -> Body:
-    before = document or {"by_tag": {}, "by_author": {}}
+    before = document or {"by_tag": {}, "by_author": {}, "last_edit": None}
+    edit = {"author": event.author, "author_role": event.author_role, "tag": event.tag, "at": event.at}
     return {
         "learner_id": event.learner_id,
         "framework_id": event.framework_id,
@@ -27,6 +28,7 @@ def _revised(document: Body | None, event: PathRevised, recorded: RecordedEvent,
         "earned_count": event.earned_count,
         "by_tag": _counted(before["by_tag"], event.tag),
         "by_author": _counted(before["by_author"], event.author_role),
+        "last_edit": before["last_edit"] if event.author_role == "engine" else {**edit, "reason": event.reason},
         "revised_at": event.at,
         "version": recorded.version,
     }
