@@ -96,6 +96,11 @@ class TokenVerifier:
         self._keys = KeySet.import_key_set({"keys": list(jwks["keys"])})
         self._verified.clear()
 
+    @property
+    def remembered(self) -> int:
+        """How many tokens are remembered at present."""
+        return len(self._verified)
+
     def verify(self, token: str) -> Caller:
         """Raises :class:`Unauthenticated`, which says what is wrong but repeats nothing of the token."""
         now = self._now()
