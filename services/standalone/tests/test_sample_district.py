@@ -1,6 +1,5 @@
 """The sample district: made from a seed alone, readable by the same readers as any district's files, and as tight as promised."""
 
-import json
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from atelier_assessment.xapi.batch import read_batch
 from atelier_common.commit import Context
 from atelier_pathing.case.reading import parse_package, read_framework
+from atelier_profile.api.bodies import SupportsBatchBody
 from atelier_profile.roster.archive import read_archive
 from atelier_profile.roster.records import records
 from atelier_profile.roster.validate import validate
@@ -117,12 +117,17 @@ def test_lantern_is_tight(district: SampleDistrict) -> None:
     assert len(site.placements) / seats == pytest.approx(0.9, abs=0.005)
 
 
-def test_twelve_in_a_hundred_learners_have_services_and_some_people_are_away(district: SampleDistrict) -> None:
-    supports = json.loads(district.supports)
-    served = [learner for learner in supports["learners"] if "services" in learner]
-    assert len(served) == 29
-    assert any("absences" in learner for learner in supports["learners"])
-    assert any(adult["absences"] for adult in supports["adults"])
+def test_twelve_in_a_hundred_learners_have_services_and_some_are_away(district: SampleDistrict) -> None:
+    supports = SupportsBatchBody.model_validate_json(district.supports).learners
+    known = [learner.sourced_id for learner in district.people.learners]
+    assert [learner.sourced_id for learner in supports] == known
+    assert (
+        sum(bool(learner.services) for learner in supports)
+        == sum(bool(learner.accommodations) for learner in supports)
+        == 29
+    )
+    assert any(learner.absences for learner in supports)
+    assert any(not learner.device.has_device for learner in supports if learner.device)
 
 
 def test_what_a_learner_can_do_is_nowhere_in_the_files(district: SampleDistrict) -> None:

@@ -5,8 +5,8 @@ from atelier.assessment.v1.events_pb2 import (
     MASTERY_CAUSE_CORRECTION,
     MASTERY_CAUSE_EVIDENCE,
     MASTERY_CAUSE_LATE_EVIDENCE,
+    MASTERY_CAUSE_PERSON,
     MASTERY_CAUSE_POLICY_ADOPTED,
-    MASTERY_CAUSE_UNSPECIFIED,
     MasteryCause,
     MasteryChanged,
 )
@@ -39,7 +39,7 @@ def translate(recorded: RecordedEvent) -> ContractEvent | None:
             cause = MASTERY_CAUSE_POLICY_ADOPTED if adopted_policy else MASTERY_CAUSE_CALIBRATION_ADOPTED
             return _changed(recorded, again.standing, cause)
         case MasteryAwarded() | AwardWithdrawn() as by_person:
-            return _changed(recorded, by_person.standing, MASTERY_CAUSE_UNSPECIFIED)
+            return _changed(recorded, by_person.standing, MASTERY_CAUSE_PERSON)
         case _:
             return None
 

@@ -36,6 +36,8 @@ class _MasteryCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MasteryC
     """A previewed calibration was adopted by a person."""
     MASTERY_CAUSE_POLICY_ADOPTED: _MasteryCause.ValueType  # 5
     """A previewed policy was adopted by a person."""
+    MASTERY_CAUSE_PERSON: _MasteryCause.ValueType  # 6
+    """A named person awarded it or withdrew an award; the estimate is the same."""
 
 class MasteryCause(_MasteryCause, metaclass=_MasteryCauseEnumTypeWrapper):
     """Why an estimate is another one now."""
@@ -51,6 +53,8 @@ MASTERY_CAUSE_CALIBRATION_ADOPTED: MasteryCause.ValueType  # 4
 """A previewed calibration was adopted by a person."""
 MASTERY_CAUSE_POLICY_ADOPTED: MasteryCause.ValueType  # 5
 """A previewed policy was adopted by a person."""
+MASTERY_CAUSE_PERSON: MasteryCause.ValueType  # 6
+"""A named person awarded it or withdrew an award; the estimate is the same."""
 Global___MasteryCause: _TypeAlias = MasteryCause  # noqa: Y015
 
 @_typing.final
