@@ -84,7 +84,7 @@ def studio_app(issuer: TokenIssuer) -> FastAPI:
 
     @app.get("/v1/studios")
     async def list_studios(page: PageDep, after: AfterDep, site: str = "s") -> dict[str, Any]:
-        rows = [(f"{n:03}", f"{site}-{n}") for n in range(1200) if page.start is None or f"{n:03}" >= page.start]
+        rows = [(f"{n:04}", f"{site}-{n}") for n in range(1200) if page.start is None or f"{n:04}" >= page.start]
         studios, following = page.cut(rows[: page.wanted])
         return {"studios": studios, "next_cursor": following, "after": str(after) if after else None}
 

@@ -3,7 +3,7 @@
 import base64
 import stat
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ class Owner:
         self.keys: dict[str, Key] = {"lrn_a": KEY, "lrn_b": KEY[::-1]}
         self.fetches: list[set[str]] = []
         self.pseudonym_fetches = 0
-        self.while_fetching = lambda: None
+        self.while_fetching: Callable[[], None] = lambda: None
 
     async def subject_keys(self, tenant: str, subjects: Collection[str]) -> Mapping[str, Key]:
         assert tenant == "north"

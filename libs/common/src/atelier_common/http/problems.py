@@ -62,10 +62,21 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def problem(
-    status: int, code: str, title: str, detail: str = "", headers: Mapping[str, str] | None = None, **more: Any
+    status: int,
+    code: str,
+    title: str,
+    detail: str = "",
+    headers: Mapping[str, str] | None = None,
+    extensions: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A problem response. ``more`` are extension members; the standard members cannot be overridden by them."""
-    document = {**more, "type": f"urn:atelier:problem:{code}", "title": title, "status": status, "code": code}
+    """A problem response. The standard members cannot be overridden by ``extensions``."""
+    document = {
+        **(extensions or {}),
+        "type": f"urn:atelier:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+    }
     if detail:
         document["detail"] = detail
     body = orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS)
@@ -81,7 +92,7 @@ def problem_of(error: AtelierError) -> Response:
     if error.http_status >= 500 and not isinstance(error, Unavailable):
         _unexpected.add(1)
         _log.error("request failed with %s: %s", error.code, error.detail)
-    return problem(error.http_status, error.code, error.title, error.detail, headers, **error.extensions)
+    return problem(error.http_status, error.code, error.title, error.detail, headers, error.extensions)
 
 
 def problem_of_unexpected(error: Exception) -> Response:
@@ -90,9 +101,8 @@ def problem_of_unexpected(error: Exception) -> Response:
     _unexpected.add(1)
     _log.error("unexpected error %s", error_id, exc_info=error)
     detail = "The failure is logged under this id."
-    return problem(
-        500, AtelierError.code, AtelierError.title, detail, error_id=error_id, instance=f"urn:uuid:{error_id}"
-    )
+    extensions = {"error_id": error_id, "instance": f"urn:uuid:{error_id}"}
+    return problem(500, AtelierError.code, AtelierError.title, detail, extensions=extensions)
 
 
 def invalid_places(errors: Sequence[Any]) -> list[dict[str, str]]:
@@ -123,7 +133,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     first = places[0]
     where = first.get("parameter") or first.get("pointer") or first["in"]
     detail = f"{where}: {first['detail']}"
-    return problem(422, "invalid-input", "The input is not valid", detail, errors=places)
+    return problem(422, "invalid-input", "The input is not valid", detail, extensions={"errors": places})
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
