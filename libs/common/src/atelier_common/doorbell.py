@@ -21,6 +21,8 @@ class Doorbell:
     @staticmethod
     async def wait(event: asyncio.Event, timeout: float) -> bool:
         """True if rung, False after ``timeout`` seconds."""
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes in the same moment as the ring.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await event.wait()
         return event.is_set()

@@ -10,7 +10,18 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Guard, Insert, Past, Replace, ServerTime
+from atelier_common.documents.port import (
+    SYSTEM,
+    Below,
+    Body,
+    Documents,
+    Guard,
+    Insert,
+    Past,
+    Replace,
+    ServerTime,
+    Write,
+)
 
 LEASES = "leases"
 _log = logging.getLogger(__name__)
@@ -24,8 +35,9 @@ def not_newer_than(epoch: int) -> Guard:
 
 
 class Lease:
-    """The lease ``name``; ``owner`` is unique among the processes alive. ``epoch`` is 0 while it is not known to be
-    held.
+    """The lease ``name``; ``owner`` is unique among the processes alive.
+
+    ``epoch`` is 0 while the lease is not known to be held.
     """
 
     def __init__(self, documents: Documents, name: str, owner: str, ttl_ms: int = 10_000, tenant: str = SYSTEM) -> None:
@@ -35,43 +47,49 @@ class Lease:
         self.ttl_ms = ttl_ms
         self.tenant = tenant
         self.epoch = 0
+        self._asked_for = 0
 
     def _body(self, epoch: int) -> Body:
         return {"owner": self.owner, "epoch": epoch, "expires": ServerTime(self.ttl_ms)}
 
     async def acquire(self) -> bool:
-        """Take the lease if it is free, has run out, or is left from an earlier try of this owner; a new epoch each
-        time.
+        """Take the lease if it is free, has run out, or is left from an earlier try of this owner.
+
+        Each success begins a new epoch. Raises where the outcome is unknown.
         """
         self.epoch = 0
         held = await self._documents.find(self.tenant, LEASES, self.name)
-        if held is None:
-            (taken,) = await self._documents.write([Insert(self.tenant, LEASES, self.name, self._body(1))])
-            self.epoch = 1 if taken else 0
-            return taken
-        epoch: int = held["epoch"]
-        free = {"owner": self.owner} if held["owner"] == self.owner else {"expires": Past()}
-        guard: Guard = {"epoch": epoch, **free}
-        (taken,) = await self._documents.write([Replace(self.tenant, LEASES, self.name, self._body(epoch + 1), guard)])
-        self.epoch = epoch + 1 if taken else 0
+        epoch = 1 if held is None else held["epoch"] + 1
+        body = self._body(epoch)
+        write: Write = Insert(self.tenant, LEASES, self.name, body)
+        if held is not None:
+            free = {"owner": self.owner} if held["owner"] == self.owner else {"expires": Past()}
+            write = Replace(self.tenant, LEASES, self.name, body, {"epoch": epoch - 1, **free})
+        self._asked_for = epoch
+        (taken,) = await self._documents.write([write])
+        self.epoch = self._asked_for = epoch if taken else 0
         return taken
 
     async def renew(self) -> bool:
-        """Hold on for another ``ttl_ms``; False (and epoch 0) if another took over. Raises where the outcome is
-        unknown.
+        """Hold on for another ``ttl_ms``; False (and epoch 0) if another took over.
+
+        Raises where the outcome is unknown.
         """
         guard: Guard = {"owner": self.owner, "epoch": self.epoch}
         (kept,) = await self._documents.write([Replace(self.tenant, LEASES, self.name, self._body(self.epoch), guard)])
         if not kept:
-            self.epoch = 0
+            self.epoch = self._asked_for = 0
         return kept
 
     async def release(self) -> None:
-        """Let the next one in at once. The document stays: epochs never start anew."""
-        if self.epoch:
-            guard: Guard = {"owner": self.owner, "epoch": self.epoch}
-            body: Body = {"owner": "", "epoch": self.epoch, "expires": 0}
-            self.epoch = 0
+        """Let the next one in at once. The document stays: epochs never start anew.
+
+        A lease that was asked for and whose answer did not come is given back too.
+        """
+        if self._asked_for:
+            guard: Guard = {"owner": self.owner, "epoch": self._asked_for}
+            body: Body = {"owner": "", "epoch": self._asked_for, "expires": 0}
+            self.epoch = self._asked_for = 0
             await self._documents.write([Replace(self.tenant, LEASES, self.name, body, guard)])
 
 
@@ -105,7 +123,9 @@ async def _while_leading(lease: Lease, work: Callable[[int], Awaitable[None]], a
                 return working.result()
             began = time()
             try:
-                if not await asyncio.wait_for(lease.renew(), max(0.001, asked + lease.ttl_ms / 1000 - began)):
+                async with asyncio.timeout_at(asked + lease.ttl_ms / 1000):
+                    kept = await lease.renew()
+                if not kept:
                     return None
                 asked = began
             except Exception:

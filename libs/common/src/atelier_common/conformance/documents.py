@@ -1,6 +1,7 @@
 """What every document database must do for the kernel. An adapter's test is :meth:`make_documents`; nothing is skipped."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ class DocumentsSuite:
         """A new, empty database, ready for use."""
         raise NotImplementedError
 
+    async def dispose(self) -> None:
+        """Let go of what :meth:`make_documents` opened."""
+
     async def server_now(self) -> int:
         """The database's own clock in milliseconds; the default asks it by writing."""
         await self.documents.write([Replace(TENANT, "clock", "now", {"now": ServerTime()}, upsert=True)])
@@ -24,14 +28,15 @@ class DocumentsSuite:
         return int(body["now"])
 
     documents: Documents
+    folder: Path
+    """Empty at the start of each test, for adapters that need one."""
 
     @pytest.fixture(autouse=True)
-    async def _documents(self) -> Any:
+    async def _documents(self, tmp_path: Path) -> Any:
+        self.folder = tmp_path
         self.documents = await self.make_documents()
         yield
-        close = getattr(self.documents, "close", None)
-        if close is not None:
-            await close()
+        await self.dispose()
 
     async def _put(self, id: str, body: Body, collection: str = "things", tenant: str = TENANT) -> None:
         assert await self.documents.write([Replace(tenant, collection, id, body, upsert=True)]) == [True]

@@ -4,6 +4,7 @@ skipped.
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,13 @@ class EventStoreSuite:
     async def make_store(self) -> EventStore:
         """A new, empty store, not started."""
         raise NotImplementedError
+
+    folder: Path
+    """Empty at the start of each test, for adapters that need one."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
 
     @pytest.fixture
     async def store(self) -> Any:

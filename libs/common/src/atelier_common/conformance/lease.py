@@ -1,10 +1,12 @@
 """What a lease must do on every document database. An adapter's test is :meth:`make_documents`; nothing is skipped."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from atelier_common.conformance.interruption import InterruptedDocuments
 from atelier_common.conformance.material import TENANT, until
 from atelier_common.documents.port import Documents, Replace
 from atelier_common.lease import Lease, lead, not_newer_than
@@ -19,15 +21,19 @@ class LeaseSuite:
     async def make_documents(self) -> Documents:
         raise NotImplementedError
 
+    async def dispose(self) -> None:
+        """Let go of what :meth:`make_documents` opened."""
+
     documents: Documents
+    folder: Path
+    """Empty at the start of each test, for adapters that need one."""
 
     @pytest.fixture(autouse=True)
-    async def _documents(self) -> Any:
+    async def _documents(self, tmp_path: Path) -> Any:
+        self.folder = tmp_path
         self.documents = await self.make_documents()
         yield
-        close = getattr(self.documents, "close", None)
-        if close is not None:
-            await close()
+        await self.dispose()
 
     def lease(self, owner: str, ttl_ms: int = LONG_MS) -> Lease:
         return Lease(self.documents, "work", owner, ttl_ms)
@@ -86,6 +92,14 @@ class LeaseSuite:
         assert second.epoch == 2
         await first.release()
         assert await second.renew()
+
+    async def test_a_lease_whose_answer_was_lost_is_given_back_too(self) -> None:
+        lost = Lease(InterruptedDocuments(self.documents, 2, "after"), "work", "first", LONG_MS)
+        with pytest.raises(ConnectionError):
+            await lost.acquire()
+        assert not await self.lease("second").acquire()
+        await lost.release()
+        assert await self.lease("second").acquire()
 
     async def test_an_owner_whose_reply_was_lost_gets_its_lease_back_under_a_new_epoch(self) -> None:
         assert await self.lease("first").acquire()

@@ -6,6 +6,7 @@ An adapter's test is :meth:`make_documents`; nothing is skipped.
 import asyncio
 import random
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -30,17 +31,21 @@ class SequencingSuite:
     async def make_documents(self) -> Documents:
         raise NotImplementedError
 
+    async def dispose(self) -> None:
+        """Let go of what :meth:`make_documents` opened."""
+
     documents: Documents
+    folder: Path
+    """Empty at the start of each test, for adapters that need one."""
 
     @pytest.fixture(autouse=True)
-    async def _documents(self) -> Any:
+    async def _documents(self, tmp_path: Path) -> Any:
+        self.folder = tmp_path
         self.documents = await self.make_documents()
         self.store = DocumentEventStore(self.documents, sequencing=False)
         await self.store.start()
         yield
-        close = getattr(self.documents, "close", None)
-        if close is not None:
-            await close()
+        await self.dispose()
 
     async def write(self, tenant: str, first: int, last: int) -> None:
         """Versions first..last of three streams, written version by version."""
@@ -206,6 +211,7 @@ class SequencingSuite:
 
             await until(placed)
             await replica.close()
+        await self.drain("t")
         await self.check("t", 3)
 
     async def test_an_idle_sequencer_looks_rarely(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,19 +44,23 @@ class TimersSuite:
     async def make_documents(self) -> Documents:
         raise NotImplementedError
 
+    async def dispose(self) -> None:
+        """Let go of what :meth:`make_documents` opened."""
+
     documents: Documents
+    folder: Path
+    """Empty at the start of each test, for adapters that need one."""
     clock: SimulatedClock
     commanded: Commanded
 
     @pytest.fixture(autouse=True)
-    async def _set_up(self) -> Any:
+    async def _set_up(self, tmp_path: Path) -> Any:
+        self.folder = tmp_path
         self.documents = await self.make_documents()
         self.clock = SimulatedClock(MONDAY)
         self.commanded = Commanded()
         yield
-        close = getattr(self.documents, "close", None)
-        if close is not None:
-            await close()
+        await self.dispose()
 
     def timers(self) -> Timers:
         """Those of a process that has just started."""

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from atelier_common.commit import Commit
-from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Write
+from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
 from atelier_common.errors import NotFound, Unavailable
 from atelier_common.eventstore.layout import (
@@ -97,6 +97,14 @@ class DocumentEventStore:
                 raise Unavailable("the log's own document cannot be read back")
             self._incarnations[tenant] = document["incarnation"]
         return self._incarnations[tenant]
+
+    async def renew_incarnation(self, tenant: str) -> str:
+        """Say that this log was restored: neighbours will notice and resynchronise. Part of every restore."""
+        fresh = self._new_incarnation()
+        body: Body = {"incarnation": fresh}
+        await self._documents.write([Replace(SYSTEM, LOGS, tenant, body, upsert=True)])
+        self._incarnations[tenant] = fresh
+        return fresh
 
     async def tenants(self) -> list[str]:
         found: list[str] = []
