@@ -153,17 +153,11 @@ def _followed(state: PathState, graph: Graph, now: int) -> list[PathEvent]:
 
 def _is_news(change: NotedMastery, state: PathState) -> bool:
     known = state.estimates.get(change.competency_id)
-    return known is None or (
-        (known.estimate, known.uncertainty, known.earned, known.evidence_ids, known.without_progress, known.failed_kind)
-        != (
-            change.estimate,
-            change.uncertainty,
-            change.earned,
-            change.evidence_ids,
-            change.without_progress,
-            change.failed_kind,
-        )
-    )
+    if known is None:
+        return True
+    heard = (known.estimate, known.uncertainty, known.earned, known.without_progress, known.failed_kind)
+    said = (change.estimate, change.uncertainty, change.earned, change.without_progress, change.failed_kind)
+    return heard != said or not set(change.evidence_ids) <= set(known.evidence_ids)
 
 
 def _expired(state: PathState, now: int) -> list[PathEvent]:

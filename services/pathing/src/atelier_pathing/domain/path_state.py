@@ -26,6 +26,9 @@ from atelier_pathing.engine.frontier import Wishes
 from atelier_pathing.engine.graph import Graph
 from atelier_pathing.engine.standing import Standing, advance, own_flags, stand
 
+MOST_EVIDENCE = 3
+"""A path names the latest evidence behind a step; all of it can be asked from the assessment service."""
+
 
 @dataclass(frozen=True, slots=True)
 class PathState:
@@ -114,11 +117,13 @@ def evolve(state: PathState, event: PathEvent, graph: Graph) -> PathState:
 def _noted(state: PathState, event: MasteryNoted, graph: Graph) -> PathState:
     estimates = dict(state.estimates)
     for change in event.changes:
+        known = estimates.get(change.competency_id)
+        evidence = change.evidence_ids if known is None else (*known.evidence_ids, *change.evidence_ids)
         estimates[change.competency_id] = Estimate(
             change.estimate,
             change.uncertainty,
             change.earned,
-            change.evidence_ids,
+            evidence[-MOST_EVIDENCE:],
             change.without_progress,
             change.failed_kind,
         )

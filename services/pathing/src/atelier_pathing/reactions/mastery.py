@@ -3,9 +3,7 @@
 from atelier.assessment.v1.events_pb2 import MasteryChanged
 
 from atelier_pathing.domain.path_events import NotedMastery
-
-MOST_EVIDENCE = 3
-"""A path names the latest evidence behind a step; all of it can be asked from the assessment service."""
+from atelier_pathing.domain.path_state import MOST_EVIDENCE
 
 
 def noted(event: MasteryChanged) -> NotedMastery:
