@@ -7,6 +7,7 @@ import orjson
 
 from atelier_common.errors import InvalidInput
 from atelier_common.events import StoredEvent
+from atelier_common.ids import event_id
 
 MAX_EVENTS = 200
 MAX_BYTES = 1_000_000
@@ -49,6 +50,8 @@ class Commit:
     causation_ids: tuple[str, ...]
     trace: str | None = None
     position: int = field(default=0, compare=False)
+    opened: "dict[int, RecordedEvent]" = field(default_factory=dict, compare=False, repr=False)
+    """Events of this commit already decoded by a follower, by ordinal; never stored."""
 
     def body(self) -> bytes:
         """Everything but position, tenant, stream and version as JSON bytes; checks the limits of one append."""
@@ -95,7 +98,7 @@ class Commit:
 class RecordedEvent:
     """One event as a projection, reaction or publisher meets it: decoded, with everything known about its commit."""
 
-    id: str
+    incarnation: str
     tenant: str
     stream: str
     version: int
@@ -108,3 +111,8 @@ class RecordedEvent:
     correlation_id: str
     causation_ids: tuple[str, ...]
     trace: str | None
+
+    @property
+    def id(self) -> str:
+        """The event's identity, the same in every log that takes it in."""
+        return event_id(self.incarnation, self.stream, self.version, self.ordinal)

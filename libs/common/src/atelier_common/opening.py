@@ -7,7 +7,6 @@ from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.errors import UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
-from atelier_common.ids import event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,11 @@ class Opener:
                 except UnknownEventType as error:
                     opened.append(Unreadable(commit, error))
                     break
-                opened.append(
-                    RecordedEvent(
-                        event_id(incarnation, commit.stream, commit.version, ordinal),
+                # Every follower of a log meets the same commit; the first one's work serves them all.
+                known = commit.opened.get(ordinal)
+                if known is None or known.position != commit.position:
+                    known = commit.opened[ordinal] = RecordedEvent(
+                        incarnation,
                         tenant,
                         commit.stream,
                         commit.version,
@@ -56,5 +57,5 @@ class Opener:
                         commit.causation_ids,
                         commit.trace,
                     )
-                )
+                opened.append(known)
         return opened

@@ -214,16 +214,28 @@ class Service:
             return
         raise NotFound(f"{self.name} has no consumer {consumer}")
 
-    async def idle(self) -> bool:
-        """Whether everything in the log is applied, reacted to and published. Says nothing of what is on its way in."""
+    @property
+    def leading(self) -> bool:
+        """Whether this process follows the log now."""
+        return self._leading is not None
+
+    async def backlog(self) -> int:
+        """How many commits the slowest follower of each log has before it; 0: all is applied, reacted to and published.
+
+        Says nothing of what is on its way in.
+        """
         followers = [runner.follower for runner in self._runners()]
         if self.publisher is not None:
             followers.append(self.publisher.follower)
+        left = 0
         for tenant in await self.store.tenants():
             head = await self.store.head(tenant)
-            if any(follower.position(tenant) < head for follower in followers):
-                return False
-        return True
+            left += max((head - follower.position(tenant) for follower in followers), default=0)
+        return left
+
+    async def idle(self) -> bool:
+        """Whether nothing in the log waits for a follower."""
+        return await self.backlog() == 0
 
     def _runners(self) -> list[ProjectionRunner | ReactionRunner]:
         return [*self._projectors.values(), *self._reactors.values()]

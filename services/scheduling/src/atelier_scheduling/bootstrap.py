@@ -12,12 +12,13 @@ from atelier_common.clock import Clock
 from atelier_common.consumer import Subscription
 from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
+from atelier_common.http.kit import create_app
 from atelier_common.privacy.keysource import KeySource
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from atelier_scheduling.api.http import build_app
+from atelier_scheduling.api.http import LARGER_BODIES, routes
 from atelier_scheduling.domain.registry import REGISTRY
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.planning.desk import Desk
@@ -43,10 +44,10 @@ NAME = "scheduling"
 
 @dataclass(frozen=True)
 class Scheduling:
-    """The running parts: the service, its HTTP app, its use cases, its solver and the published timetables."""
+    """The running parts: the service, its HTTP routes, its use cases, its solver and the published timetables."""
 
     service: Service
-    app: FastAPI
+    router: APIRouter
     desk: Desk
     process: SolverProcess
     files: PublishedTimetables
@@ -68,7 +69,6 @@ def build(
     backfills: Mapping[str, Backfill],
     clock: Clock,
     keys: KeySource,
-    verifier: TokenVerifier,
     published: Path,
     owner: str = "",
 ) -> Scheduling:
@@ -119,7 +119,11 @@ def build(
     service.on_timer(CUT_OFF, at_cut_off(service.commands))
     service.publish(translate)
 
-    async def ready() -> dict[str, bool]:
-        return {"log": await service.idle()}
+    return Scheduling(service, routes(desk, service, files, clock), desk, process, files)
 
-    return Scheduling(service, build_app(desk, service, files, verifier, clock, ready), desk, process, files)
+
+def http_app(scheduling: Scheduling, verifier: TokenVerifier) -> FastAPI:
+    """The scheduling service's own HTTP app; in one process with others its ``router`` joins theirs."""
+    app = create_app("Atelier scheduling", verifier, larger=LARGER_BODIES)
+    app.include_router(scheduling.router)
+    return app

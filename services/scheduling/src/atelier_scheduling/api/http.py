@@ -1,6 +1,5 @@
 """The HTTP door of scheduling: sites, plans, timetables, overrides. It translates and delegates."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from atelier_common.clock import Clock
@@ -11,15 +10,13 @@ from atelier_common.http.kit import (
     CallerDep,
     JsonResponse,
     command_context,
-    create_app,
     etag,
     if_match,
     require,
     require_learner,
 )
-from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
-from fastapi import Body, FastAPI, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from atelier_scheduling.engine.needs import Focus, FocusKind
@@ -31,7 +28,8 @@ from atelier_scheduling.planning.published_file import PublishedTimetables
 
 STAFF = ("district-admin", "principal", "counselor", "coach")
 PLANNERS = ("district-admin", "principal", "counselor")
-_LARGE = 8_000_000
+LARGER_BODIES = {"/scheduling/v1/sites": 8_000_000}
+"""Paths whose bodies may be larger than a megabyte: a site's description."""
 
 
 class PublicationIn(BaseModel):
@@ -83,21 +81,14 @@ class OverrideIn(BaseModel):
         )
 
 
-def build_app(
-    desk: Desk,
-    service: Service,
-    files: PublishedTimetables,
-    verifier: TokenVerifier,
-    clock: Clock,
-    ready: Callable[[], Awaitable[dict[str, bool]]],
-) -> FastAPI:
-    """The app of the scheduling service."""
-    app = create_app("Atelier scheduling", verifier, max_body=_LARGE, ready=ready)
-    _sites(app, desk, clock)
-    _plans(app, desk, service, clock)
-    _timetables(app, desk, files)
-    _overrides(app, desk, clock)
-    return app
+def routes(desk: Desk, service: Service, files: PublishedTimetables, clock: Clock) -> APIRouter:
+    """Everything scheduling answers over HTTP, under ``/scheduling/v1``."""
+    router = APIRouter(prefix="/scheduling/v1")
+    _sites(router, desk, clock)
+    _plans(router, desk, service, clock)
+    _timetables(router, desk, files)
+    _overrides(router, desk, clock)
+    return router
 
 
 def accepted(outcome: Accepted, status: int = 200) -> JsonResponse:
@@ -116,8 +107,8 @@ async def _catch_up(service: Service, name: str, tenant: str, after: Any) -> Non
         await service.read(name).caught_up(tenant, after.stream, after.version)
 
 
-def _sites(app: FastAPI, desk: Desk, clock: Clock) -> None:
-    @app.put("/v1/sites/{site_id}", tags=["sites"])
+def _sites(router: APIRouter, desk: Desk, clock: Clock) -> None:
+    @router.put("/sites/{site_id}", tags=["sites"])
     async def describe_site(
         site_id: str, given: Annotated[dict[str, Any], Body()], request: Request, caller: CallerDep
     ) -> JsonResponse:
@@ -128,13 +119,13 @@ def _sites(app: FastAPI, desk: Desk, clock: Clock) -> None:
         context = command_context(request, caller, clock)
         return accepted(await desk.describe_site({**given, "site_id": site_id}, context, if_match(request)))
 
-    @app.get("/v1/sites", tags=["sites"])
+    @router.get("/sites", tags=["sites"])
     async def list_sites(caller: CallerDep) -> JsonResponse:
         """The tenant's sites."""
         require(caller, *STAFF)
         return JsonResponse({"sites": [document for _, document in await desk.models.sites.all(caller.tenant)]})
 
-    @app.get("/v1/sites/{site_id}", tags=["sites"])
+    @router.get("/sites/{site_id}", tags=["sites"])
     async def get_site(site_id: str, caller: CallerDep) -> JsonResponse:
         """The description that holds."""
         require(caller, *STAFF)
@@ -143,14 +134,14 @@ def _sites(app: FastAPI, desk: Desk, clock: Clock) -> None:
         return JsonResponse(description.model_dump(mode="json"), 200, {"ETag": etag(document["version"])})
 
 
-def _plans(app: FastAPI, desk: Desk, service: Service, clock: Clock) -> None:
-    @app.post("/v1/sites/{site_id}/plans", tags=["plans"])
+def _plans(router: APIRouter, desk: Desk, service: Service, clock: Clock) -> None:
+    @router.post("/sites/{site_id}/plans", tags=["plans"])
     async def propose(site_id: str, request: Request, caller: CallerDep, week: str = "") -> JsonResponse:
         """Plan a week (the next one where none is named) and propose it. Publishes nothing."""
         require(caller, *PLANNERS)
         return accepted(await desk.propose(site_id, week, command_context(request, caller, clock)), 201)
 
-    @app.get("/v1/sites/{site_id}/plans", tags=["plans"])
+    @router.get("/sites/{site_id}/plans", tags=["plans"])
     async def list_plans(site_id: str, caller: CallerDep, after: AfterDep) -> JsonResponse:
         """The planned weeks of a site."""
         require(caller, *STAFF)
@@ -158,14 +149,14 @@ def _plans(app: FastAPI, desk: Desk, service: Service, clock: Clock) -> None:
         documents = await desk.models.plans.all(caller.tenant, "site", site_id, site_id)
         return JsonResponse({"plans": [document for _, document in documents]})
 
-    @app.get("/v1/sites/{site_id}/plans/{week}", tags=["plans"])
+    @router.get("/sites/{site_id}/plans/{week}", tags=["plans"])
     async def get_plan(site_id: str, week: str, caller: CallerDep, after: AfterDep) -> JsonResponse:
         """What waits, what holds and every version of the week, with reasons, moves and figures."""
         require(caller, *STAFF)
         await _catch_up(service, "plans", caller.tenant, after)
         return JsonResponse(await desk.plan_document(caller.tenant, site_id, week))
 
-    @app.post("/v1/sites/{site_id}/plans/{week}/publication", tags=["plans"])
+    @router.post("/sites/{site_id}/plans/{week}/publication", tags=["plans"])
     async def publish(
         site_id: str, week: str, given: PublicationIn, request: Request, caller: CallerDep
     ) -> JsonResponse:
@@ -174,7 +165,7 @@ def _plans(app: FastAPI, desk: Desk, service: Service, clock: Clock) -> None:
         context = command_context(request, caller, clock)
         return accepted(await desk.publish(site_id, week, given.plan_id, given.acknowledge_owed, context))
 
-    @app.get("/v1/sites/{site_id}/owed", tags=["plans"])
+    @router.get("/sites/{site_id}/owed", tags=["plans"])
     async def owed(site_id: str, caller: CallerDep, week: str = "", proposed: bool = False) -> JsonResponse:
         """What a week's plan owes, to whom and why."""
         require(caller, *PLANNERS)
@@ -183,8 +174,8 @@ def _plans(app: FastAPI, desk: Desk, service: Service, clock: Clock) -> None:
         return JsonResponse({"week": week, "plan_id": held["plan_id"], "owed": view.owed()})
 
 
-def _timetables(app: FastAPI, desk: Desk, files: PublishedTimetables) -> None:
-    @app.get("/v1/learners/{learner_id}/timetable", tags=["timetables"])
+def _timetables(router: APIRouter, desk: Desk, files: PublishedTimetables) -> None:
+    @router.get("/learners/{learner_id}/timetable", tags=["timetables"])
     async def timetable(learner_id: str, caller: CallerDep, week: str = "", proposed: bool = False) -> JsonResponse:
         """A learner's week with the reason of every block. Published weeks answer while everything else is down."""
         require_learner(caller, learner_id, *STAFF)
@@ -211,7 +202,7 @@ def _timetables(app: FastAPI, desk: Desk, files: PublishedTimetables) -> None:
             }
         )
 
-    @app.get("/v1/sites/{site_id}/days/{date}", tags=["timetables"])
+    @router.get("/sites/{site_id}/days/{date}", tags=["timetables"])
     async def day(
         site_id: str, date: str, caller: CallerDep, week: str = "", proposed: bool = False, studios: bool = False
     ) -> JsonResponse:
@@ -222,7 +213,7 @@ def _timetables(app: FastAPI, desk: Desk, files: PublishedTimetables) -> None:
         sessions = view.studios_on(date) if studios else view.day(date)
         return JsonResponse({"week": week, "date": date, "plan_id": held["plan_id"], "sessions": sessions})
 
-    @app.get("/v1/learners/{learner_id}/explanation", tags=["timetables"])
+    @router.get("/learners/{learner_id}/explanation", tags=["timetables"])
     async def explain(
         learner_id: str,
         caller: CallerDep,
@@ -244,8 +235,8 @@ def _timetables(app: FastAPI, desk: Desk, files: PublishedTimetables) -> None:
         )
 
 
-def _overrides(app: FastAPI, desk: Desk, clock: Clock) -> None:
-    @app.post("/v1/sites/{site_id}/overrides", tags=["overrides"])
+def _overrides(router: APIRouter, desk: Desk, clock: Clock) -> None:
+    @router.post("/sites/{site_id}/overrides", tags=["overrides"])
     async def give(site_id: str, given: OverrideIn, request: Request, caller: CallerDep) -> JsonResponse:
         """Decide. No later solve undoes it; one that would break safety is refused and the rule named."""
         require(caller, *STAFF)
@@ -255,14 +246,14 @@ def _overrides(app: FastAPI, desk: Desk, clock: Clock) -> None:
         content = {"override_id": override.id, "stream": outcome.stream, "version": outcome.version}
         return JsonResponse(content, 201, {"ETag": etag(outcome.version)})
 
-    @app.get("/v1/sites/{site_id}/overrides", tags=["overrides"])
+    @router.get("/sites/{site_id}/overrides", tags=["overrides"])
     async def list_overrides(site_id: str, caller: CallerDep) -> JsonResponse:
         """Every decision with its owner, reason, scope, expiry and standing."""
         require(caller, *STAFF)
         documents = await desk.models.overrides.all(caller.tenant, "site", site_id, site_id)
         return JsonResponse({"overrides": [document for _, document in documents]})
 
-    @app.delete("/v1/sites/{site_id}/overrides/{override_id}", tags=["overrides"])
+    @router.delete("/sites/{site_id}/overrides/{override_id}", tags=["overrides"])
     async def withdraw(
         site_id: str, override_id: str, request: Request, caller: CallerDep, reason: str = ""
     ) -> JsonResponse:

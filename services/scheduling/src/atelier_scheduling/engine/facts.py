@@ -151,6 +151,15 @@ class Facts:
             spans = subtract(spans, hole)
         return spans
 
+    def meets_with(self, bell: str) -> str:
+        """The first bell whose teaching cells are mostly those of this one: learners of both can share sessions."""
+        mine = {cell.index for cell in self.cells if bell in cell.slots and cell.purpose is SlotPurpose.TEACHING}
+        for other in sorted({learner.bell for learner in self.learners}):
+            theirs = {cell.index for cell in self.cells if other in cell.slots and cell.purpose is SlotPurpose.TEACHING}
+            if 2 * len(mine & theirs) > len(mine):
+                return other
+        return bell
+
     def _index_adults(self) -> None:
         self.bound_to: dict[int, list[int]] = defaultdict(list)
         for number, adult in enumerate(self.adults):
@@ -164,6 +173,7 @@ class Facts:
     def _index_needs(self) -> None:
         self.needs: list[list[Need]] = [[] for _ in self.learners]
         self.need_of: dict[str, Need] = {}
+        self.provider_role: dict[str, str] = {}
         self.open_foci: list[set[str]] = [set() for _ in self.learners]
         for need in sorted(self.problem.needs, key=lambda item: item.id):
             learner = self.learner_of.get(need.learner)
@@ -171,6 +181,8 @@ class Facts:
                 continue
             self.needs[learner].append(need)
             self.need_of[need.id] = need
+            if need.provider_role:
+                self.provider_role[need.focus.id] = need.provider_role
             if need.focus.kind is FocusKind.COMPETENCY and gates_met(need.gates):
                 self.open_foci[learner].add(need.focus.id)
 

@@ -31,6 +31,11 @@ class Focus:
     id: str
     subject: str = ""
 
+    @property
+    def subject_id(self) -> str:
+        """The subject this focus belongs to; a focus that is a subject may leave ``subject`` empty."""
+        return self.subject or (self.id if self.kind is FocusKind.SUBJECT else "")
+
 
 class NeedClass(StrEnum):
     SAFETY = "safety"

@@ -1,0 +1,36 @@
+"""The one HTTP app of a standalone Atelier: the services' own routes side by side, the operator's, and the pages."""
+
+from atelier_assessment.api.http import LARGER_BODIES as ASSESSMENT_BODIES
+from atelier_common.http.kit import create_app
+from atelier_pathing.bootstrap import LARGER_BODIES as PATHING_BODIES
+from atelier_profile.api.http import LARGER_BODIES as PROFILE_BODIES
+from atelier_profile.api.http import routes as profile_routes
+from atelier_scheduling.api.http import LARGER_BODIES as SCHEDULING_BODIES
+from fastapi import FastAPI
+
+from atelier_standalone import operator
+from atelier_standalone.system import Atelier
+
+SESSION_COOKIE = "atelier_session"
+
+
+def build_app(atelier: Atelier) -> FastAPI:
+    """Every door of the four services on one port. The most travelled routes come first."""
+
+    async def ready() -> dict[str, bool]:
+        return {name: service.leading for name, service in atelier.services.items()}
+
+    app = create_app(
+        "Atelier",
+        atelier.verifier,
+        larger={**PROFILE_BODIES, **ASSESSMENT_BODIES, **PATHING_BODIES, **SCHEDULING_BODIES},
+        session_cookie=SESSION_COOKIE,
+        ready=ready,
+    )
+    for router in atelier.assessment.routers:
+        app.include_router(router)
+    app.include_router(atelier.pathing.router)
+    app.include_router(profile_routes(atelier.profile))
+    app.include_router(atelier.scheduling.router)
+    app.include_router(operator.routes(atelier))
+    return app
