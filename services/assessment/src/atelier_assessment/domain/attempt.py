@@ -97,7 +97,7 @@ class EvidenceRecorded:
 @registry.event("EvidenceParked")
 @dataclass(frozen=True, slots=True)
 class EvidenceParked:
-    """Kept whole, not counted yet. ``reasons`` are stable codes."""
+    """Kept whole, not counted yet. ``reasons`` are stable codes; the event comes again when only some of them are settled."""
 
     evidence: Evidence
     recorded_at: int
@@ -255,8 +255,11 @@ def _resolve(found: Resolution, mapped_by: str, state: State) -> Sequence[Event]
     competencies = tuple(dict.fromkeys((*state.competencies, *found.competencies)))
     unresolved = tuple(target for target in state.unresolved if target in found.unresolved)
     learner_known = found.learner_known or UNKNOWN_LEARNER not in state.reasons
-    if _reasons(state.evidence, competencies, unresolved, learner_known):
-        return ()
+    reasons = _reasons(state.evidence, competencies, unresolved, learner_known)
+    if reasons:
+        if not state.reasons or (reasons, unresolved) == (state.reasons, state.unresolved):
+            return ()
+        return (EvidenceParked(state.evidence, state.recorded_at, reasons, competencies, unresolved),)
     added = tuple(competency for competency in competencies if competency not in state.counted)
     if not added:
         return ()

@@ -11,7 +11,7 @@ from atelier_common.commit import RecordedEvent
 from atelier_common.projection import ReadModel
 from atelier_common.reaction import Issue, Reaction, each
 
-from atelier_assessment.domain.attempt import ResolveEvidence, attempt
+from atelier_assessment.domain.attempt import UNKNOWN_LEARNER, EvidenceParked, ResolveEvidence, attempt
 from atelier_assessment.projections.competencies import FRAMEWORK_LISTED, names_of_competency
 from atelier_assessment.projections.learners import LEARNER_CHANGED
 from atelier_assessment.recording.known import Known
@@ -44,10 +44,13 @@ def reactions(waiting: ReadModel, known: Known) -> tuple[Reaction, ...]:
         return await resolve(recorded, [recorded.event.learner_id])
 
     async def parked(recorded: RecordedEvent) -> Sequence[Issue]:
-        evidence = recorded.event.evidence
-        if recorded.type == "EvidenceRecorded" and not recorded.event.unresolved:
+        event = recorded.event
+        learner_unknown = isinstance(event, EvidenceParked) and UNKNOWN_LEARNER in event.reasons
+        if not event.unresolved and not learner_unknown:
             return ()
-        (resolution,) = await known.resolve(recorded.tenant, [(evidence.learner, evidence.targets)])
+        (resolution,) = await known.resolve(recorded.tenant, [(event.evidence.learner, event.evidence.targets)])
+        if resolution.unresolved == event.unresolved and not (learner_unknown and resolution.learner_known):
+            return ()
         key = recorded.stream.partition("/")[2]
         return (Issue(recorded, attempt, key, ResolveEvidence(resolution, recorded.recorded_at)),)
 
