@@ -107,6 +107,8 @@ _POSTS = (
     _teacher(TIDEWATER, NATURE, MAKING),
     _teacher(TIDEWATER, SOCIETY, LANGUAGE),
     _teacher(TIDEWATER, MAKING, NUMBERS),
+    _teacher(TIDEWATER, NUMBERS, LANGUAGE),
+    _teacher(TIDEWATER, NATURE, SOCIETY),
     _teacher(TIDEWATER, LANGUAGE, NUMBERS, hours=_MORNINGS),
     _aide(TIDEWATER),
     _teacher(LANTERN, NUMBERS, NATURE),

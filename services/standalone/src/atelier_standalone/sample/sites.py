@@ -175,7 +175,7 @@ _TIDEWATER: Data = {
     "competency_minutes": 60,
     "cut_off": {"days_before": 3, "at": "16:00"},
     "publishing": "reviewed",
-    "effort": 1000,
+    "effort": 1,
     "seed": 7,
 }
 
@@ -246,7 +246,7 @@ _LANTERN: Data = {
     "competency_minutes": 50,
     "cut_off": {"days_before": 3, "at": "16:00"},
     "publishing": "automatic",
-    "effort": 1000,
+    "effort": 1,
     "seed": 7,
 }
 
