@@ -208,9 +208,7 @@ class School:
             evidence_ids=[f"evidence-{name}"],
             performed_at_ms=self.clock.now(),
         )
-        await self._say(
-            "mastery", f"{learner}:{competency(name)}", "atelier.assessment.mastery.v1.changed", changed
-        )
+        await self._say("mastery", f"{learner}:{competency(name)}", "atelier.assessment.mastery.v1.changed", changed)
         await self.settle()
 
     async def _say(self, category: str, key: str, ce_type: str, message: Message) -> None:

@@ -210,9 +210,7 @@ async def test_a_guardian_sees_the_path_and_does_not_change_it(school: Any, make
     (learner,) = await school.enrol("sam")
     async with school.client("guardian", learners=[learner]) as guardian:
         assert (await guardian.get(f"/pathing/v1/learners/{learner}/frontier")).status_code == 200
-        defer = await guardian.post(
-            f"/pathing/v1/learners/{learner}/path/defer", json={"competency_id": named("a")}
-        )
+        defer = await guardian.post(f"/pathing/v1/learners/{learner}/path/defer", json={"competency_id": named("a")})
     assert defer.status_code == 403
 
 
