@@ -4,14 +4,15 @@ import asyncio
 import csv
 import io
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from atelier_common.backfill import Neighbours
+from atelier_common.bus.envelope import Place
 from atelier_common.bus.memory import MemoryBus
+from atelier_common.bus.port import Message
 from atelier_common.clock import SimulatedClock
 from atelier_common.documents.sqlite import SqliteDocuments
 from atelier_common.eventstore.sqlite import SqliteEventStore
@@ -107,6 +108,19 @@ def _text(rows: list[list[str]]) -> str:
     return buffer.getvalue()
 
 
+class AssessmentLog:
+    """What assessment answers when it is asked for events that were missed: there are none."""
+
+    async def contract_events(self, _tenant: str, _stream: str, _after: Place) -> list[Message]:
+        return []
+
+    async def streams(self, _tenant: str, _topics: Sequence[str]) -> list[str]:
+        return []
+
+    async def incarnation(self, _tenant: str) -> str:
+        return "assessment-log"
+
+
 class Rig:
     """A service, its clients by role, and ways to wait."""
 
@@ -114,7 +128,6 @@ class Rig:
         self.clock = SimulatedClock(SEPTEMBER_2026)
         self.issuer = TokenIssuer(path)
         self.bus = MemoryBus()
-        self.neighbours = Neighbours()
         self._path = path
         self._clients: list[httpx.AsyncClient] = []
         self.profile: Profile
@@ -129,7 +142,7 @@ class Rig:
             bus=self.bus,
             clock=self.clock,
             keyring=Keyring(documents, b"k" * 32),
-            backfills={"assessment": self.neighbours.at("assessment")},
+            backfills={"assessment": AssessmentLog()},
             owner="test",
         )
         await self.profile.service.start()
