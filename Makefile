@@ -36,7 +36,7 @@ types:
 	MYPYPATH=$(subst $(space),:,$(SOURCES)) $(BIN)/mypy libs/common/src $(PURE)
 
 walls:
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 contracts:
 	$(BIN)/buf lint
