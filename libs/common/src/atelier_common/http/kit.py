@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.responses import Response
 
 from atelier_common.http.auth import CallerDep, current_caller, require, require_learner
@@ -47,6 +48,9 @@ __all__ = [
     "required_if_match",
 ]
 
+# FastAPI's own spans carry the path, which names people's records, and names that our list does not hold.
+_NO_TELEMETRY_OF_ITS_OWN: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
 Ready = Callable[[], Awaitable[Mapping[str, bool]]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -78,7 +82,15 @@ def create_app(
     names what must work before traffic is welcome. ``session_cookie``: see :class:`DoorRules`. Errors leave as problem
     documents.
     """
-    app = FastAPI(title=title, version=version, docs_url=None, redoc_url=None, responses=RESPONSES, lifespan=lifespan)
+    app = FastAPI(
+        title=title,
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        responses=RESPONSES,
+        lifespan=lifespan,
+        telemetry=_NO_TELEMETRY_OF_ITS_OWN,
+    )
     install_problem_handlers(app)
     _add_health(app, ready)
     rules = DoorRules(verifier, ("/health", *public), max_body, larger or {}, session_cookie)
