@@ -1,0 +1,26 @@
+"""Every event that a log may hold is readable for ever: a stored sample of each type and version."""
+
+import json
+from pathlib import Path
+
+from atelier_common.decider import canonical
+from atelier_common.events import StoredEvent
+from atelier_pathing.domain import framework, path_events
+from atelier_pathing.domain.registry import REGISTRY
+
+SAMPLES = json.loads((Path(__file__).parent / "samples" / "stored_events.json").read_text())
+OWN = {name: version for name, version in REGISTRY.names.items() if name.startswith("pathing.")}
+
+
+def test_there_is_a_sample_of_every_type_and_version() -> None:
+    assert framework.FrameworkImported
+    assert path_events.PathRevised
+    kept = {(sample["type"], sample["version"]) for sample in SAMPLES}
+    assert kept == {(name, version) for name, newest in OWN.items() for version in range(1, newest + 1)}
+
+
+def test_every_sample_is_read_and_at_the_present_version_written_as_it_stands() -> None:
+    for sample in SAMPLES:
+        event = REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))
+        if sample["version"] == OWN[sample["type"]]:
+            assert json.loads(canonical(REGISTRY.encode(event).data)) == sample["data"], sample["type"]
