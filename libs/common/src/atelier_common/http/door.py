@@ -5,6 +5,8 @@ It is one plain ASGI callable and not a stack of middlewares, since every reques
 before routing, so that no route can forget to ask for a token.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
@@ -20,6 +22,7 @@ from atelier_common.security.tokens import Caller, TokenVerifier
 from atelier_common.telemetry import names, tracing
 
 ONE_MEGABYTE = 1_000_000
+_DISCARD_SECONDS = 2.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # For answers meant for programs. A page that needs more sets its own policy, and it is kept.
@@ -138,9 +141,12 @@ class _LimitedBody:
         self._receive = receive
         self._limit = limit
         self._received = 0
+        self._complete = False
+        self._waits_for_consent = False
         self.exceeded: TooLarge | None = None
 
     def check_announced(self, headers: Headers) -> None:
+        self._waits_for_consent = headers.get("expect", "").lower() == "100-continue"
         announced = headers.get("content-length", "0")
         if not announced.isdecimal():
             raise MalformedHeader("Content-Length is a number of bytes", header="Content-Length")
@@ -151,10 +157,24 @@ class _LimitedBody:
         message = await self._receive()
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
             if self._received > self._limit:
                 self.exceeded = self._too_large()
                 raise self.exceeded
         return message
+
+    async def discard_the_rest(self) -> None:
+        """Read on for a while and keep nothing.
+
+        A client that is still sending reads no answer, and loses it where the connection breaks under its hands.
+        """
+        if self._waits_for_consent:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while not self._complete:
+                    message = await self._receive()
+                    self._complete = message["type"] != "http.request" or not message.get("more_body", False)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"a request body here has at most {self._limit} bytes", max_bytes=self._limit)
@@ -180,11 +200,13 @@ class _Answer:
                 return
             self.started = True
             self.status = message["status"]
+            if self.status == 413:
+                await self._body.discard_the_rest()
             headers = list(message.get("headers", ()))
             present = {name.lower() for name, _ in headers}
             headers += [header for header in _SECURITY_HEADERS if header[0] not in present]
             if message["status"] == 413:
-                # The rest of the body is never read, so the connection cannot be used again.
+                # Whatever is left of the body is never read, so the connection cannot be used again.
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         elif self._head_only:
