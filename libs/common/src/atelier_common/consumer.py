@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import Message as ProtobufMessage
 
+from atelier_common.arrival import OWNER_AWAY, UNKNOWN_TYPE, Arrival, Slot, Stopped
 from atelier_common.backfill import Backfill
 from atelier_common.bus.port import Bus, BusSubscription, Delivery, PartitionLost
 from atelier_common.documents.port import SYSTEM, Documents
 from atelier_common.errors import NotFound, Unavailable
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
-from atelier_common.intake import OWNER_AWAY, UNKNOWN_TYPE, Arrival, Intake, Slot, Stopped
+from atelier_common.intake import Intake
 from atelier_common.parking import ParkedKey, Parking
 
 CONSUMER = "consumer"

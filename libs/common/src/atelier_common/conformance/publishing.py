@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,7 +35,6 @@ from atelier_common.errors import UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.follower import LeadershipLost
 from atelier_common.ids import event_id
-from atelier_common.ingested import Held
 from atelier_common.publisher import Publisher
 
 
@@ -197,11 +197,13 @@ class PublishingSuite:
 
     async def test_what_a_neighbour_said_is_not_passed_on(self) -> None:
         await self.notes.note("note/a", "mine")
-        mark = ingested.marker(TENANT, "elsewhere", "note/a", Held("their log", (3, 0), 1), 0)
-        await append(self.notes.log.store, mark)
+        (message,) = await self.notes.messages("note/a")
+        theirs = replace(decode(message), service="note", stream="theirs")
+        await append(self.notes.log.store, ingested.ingest(theirs, self.notes.registry.encode(Noted("theirs")), 1))
         await self.publish_all()
         assert [decode(message).stream for _, message in self.bus.sent] == ["note/a"]
         assert await self.cursor() == 2
+        assert await self.notes.messages("note/theirs") == []
 
     async def test_a_failed_send_moves_nothing_and_is_sent_again(self) -> None:
         await self.notes.note("note/a", "1", "2", "3")
