@@ -19,7 +19,7 @@ from atelier_common.eventstore.sqlite import SqliteEventStore
 from atelier_common.privacy.keyring import Keyring
 from atelier_common.security.tokens import TokenIssuer
 from atelier_common.sqlite.database import SqliteDatabase
-from atelier_profile.bootstrap import build, http_app
+from atelier_profile.bootstrap import build
 from atelier_profile.profile import Profile
 from atelier_profile.roster.tables import MANIFEST, SET_ASIDE, TABLES
 
@@ -136,7 +136,7 @@ class Rig:
         database = SqliteDatabase(self._path / "profile.sqlite")
         documents = SqliteDocuments(database)
         store = SqliteEventStore(database)
-        self.profile = build(
+        self.built = build(
             store=store,
             documents=documents,
             bus=self.bus,
@@ -145,8 +145,9 @@ class Rig:
             backfills={"assessment": AssessmentLog()},
             owner="test",
         )
+        self.profile = self.built.profile
         await self.profile.service.start()
-        self._app = http_app(self.profile, self.issuer.verifier())
+        self._app = self.built.app(self.issuer.verifier())
 
     async def stop(self) -> None:
         for client in self._clients:

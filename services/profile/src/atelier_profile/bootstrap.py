@@ -1,6 +1,7 @@
 """The one place where the profile service is put together, by explicit arguments."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from atelier.assessment.v1.events_pb2 import MasteryChanged
 from atelier_common.backfill import Backfill
@@ -9,13 +10,15 @@ from atelier_common.clock import Clock
 from atelier_common.consumer import Subscription
 from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
+from atelier_common.grpc.kit import GrpcService
 from atelier_common.http.kit import create_app
 from atelier_common.privacy.keyring import Keyring
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from atelier_profile.api.access import Access
+from atelier_profile.api.grpc import grpc_services
 from atelier_profile.api.http import LARGER_BODIES, routes
 from atelier_profile.domain.registry import registry
 from atelier_profile.importing.rosters import DEFAULT_THRESHOLD_PERCENT, RosterImports
@@ -33,6 +36,25 @@ from atelier_profile.reactions.when_roster_accepted import when_roster_accepted
 NAME = "profile"
 
 
+@dataclass(frozen=True)
+class BuiltProfile:
+    """The service with its doors. ``router`` carries full paths (``/profile/v1/...``), for an app of one's own or a shared one.
+
+    A shared app gives the bodies of ``LARGER_BODIES`` their room too.
+    """
+
+    service: Service
+    router: APIRouter
+    grpc: list[GrpcService]
+    profile: Profile
+
+    def app(self, verifier: TokenVerifier) -> FastAPI:
+        """An app of profile alone."""
+        app = create_app("Atelier: profile", verifier, larger=LARGER_BODIES)
+        app.include_router(self.router)
+        return app
+
+
 def build(
     *,
     store: EventStore,
@@ -43,8 +65,8 @@ def build(
     backfills: Mapping[str, Backfill],
     owner: str = "",
     threshold_percent: float = DEFAULT_THRESHOLD_PERCENT,
-) -> Profile:
-    """A profile service, not yet started.
+) -> BuiltProfile:
+    """A profile service; nothing runs before ``service.start()``.
 
     ``backfills`` has one for ``assessment``; ``threshold_percent`` is how much of a kind of record an import may deactivate unasked.
     """
@@ -61,11 +83,5 @@ def build(
     service.subscribe(Subscription("assessment", ("assessment.mastery",), {MASTERY_CHANGED: MasteryChanged}))
     service.publish(translate)
     rosters = RosterImports(service.commands, store, keyring, entries, threshold_percent)
-    return Profile(service, keyring, rosters, Access(learners, people), clock)
-
-
-def http_app(profile: Profile, verifier: TokenVerifier) -> FastAPI:
-    """The profile service's own HTTP app; in one process with others its ``routes`` join theirs."""
-    app = create_app("Atelier profile", verifier, larger=LARGER_BODIES)
-    app.include_router(routes(profile))
-    return app
+    profile = Profile(service, keyring, rosters, Access(learners, people), clock)
+    return BuiltProfile(service, routes(profile), grpc_services(profile), profile)
