@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from statistics import mean
 
 import orjson
 import pytest
@@ -15,6 +16,7 @@ from atelier_profile.roster.records import records
 from atelier_profile.roster.validate import validate
 from atelier_scheduling.domain.site_description import SiteDescription
 from atelier_standalone.sample.district import SampleDistrict, sample_district
+from atelier_standalone.sample.framework import steps
 from atelier_standalone.sample.people import FIRST_DAY, LANTERN, TIDEWATER
 
 # Later than all evidence, so that none of it lies in the future.
@@ -85,18 +87,24 @@ def test_three_school_days_of_statements_are_read_without_a_complaint(district: 
     assert len(seen) == sum(len(content.splitlines()) for content in district.evidence)
 
 
-def test_those_who_can_do_more_answer_harder_questions_and_nobody_only_right_or_only_wrong(
+def test_those_who_can_do_more_work_further_along_and_everybody_gets_some_right_and_some_wrong(
     district: SampleDistrict,
 ) -> None:
-    right = Counter[str]()
-    total = Counter[str]()
+    depths = {step.code: step.depth for step in steps().values()}
+    worked: dict[str, list[tuple[int, bool]]] = {learner.sourced_id: [] for learner in district.people.learners}
     for content in district.evidence:
         for statement in map(orjson.loads, content.splitlines()):
-            name = statement["actor"]["account"]["name"]
-            total[name] += 1
-            right[name] += statement["result"]["success"]
-    assert 0.6 < sum(right.values()) / sum(total.values()) < 0.8
-    assert sum(right[name] in (0, total[name]) for name in total) < 12
+            code = statement["object"]["id"].rpartition("/")[2].partition("-")[0]
+            worked[statement["actor"]["account"]["name"]].append((depths[code], statement["result"]["success"]))
+    ordered = sorted(district.people.learners, key=lambda learner: sum(learner.ability.values()))
+    depth_of = {name: mean(depth for depth, _ in answers) for name, answers in worked.items() if answers}
+    low, high = (
+        mean(depth_of[learner.sourced_id] for learner in part if learner.sourced_id in depth_of)
+        for part in (ordered[:80], ordered[-80:])
+    )
+    assert high > low + 1.5
+    assert 0.65 < mean(right for answers in worked.values() for _, right in answers) < 0.8
+    assert sum(len({right for _, right in answers}) == 1 for answers in worked.values()) < 5
 
 
 @pytest.mark.parametrize(("site_id", "learners", "bells"), [(TIDEWATER, 80, 2), (LANTERN, 160, 2)])

@@ -20,7 +20,9 @@ ABSENT_SHARE = 0.04
 _SPACE = uuid.UUID("d2f0a3f4-1f0c-5c65-9a1e-7a0f3a0d5b21")
 _GUESS, _CEILING = 0.1, 0.95
 _STEEPNESS = 1.4
-_LEARNED_PER_ANSWER = 0.03
+_LEARNED_PER_ANSWER = 0.05
+# Chance of success that work is chosen for, and of going on with what was begun.
+_WITHIN_REACH, _STAYS = 0.72, 0.7
 # How many competencies on a day, answers on each, and what the answers are asked for.
 _DAYS = ((5, 2, "placement"), (3, 4, "practice"), (2, 5, "exit-ticket"))
 _SCHOOL_OPENS = time(14, 0)
@@ -59,26 +61,34 @@ def answers(people: People, seed: int) -> tuple[tuple[Answer, ...], ...]:
     for place, learner in enumerate(people.learners):
         random = Random(f"answers:{seed}:{learner.sourced_id}")
         gained = dict.fromkeys(known, 0.0)
+        latest: dict[str, Step] = {}
         for day, (count, each, purpose) in enumerate(_DAYS):
             if random.random() >= ABSENT_SHARE:
-                chosen = _worked_on(random, learner, by_subject, gained, count)
+                chosen = _worked_on(random, learner, by_subject, gained, count, latest)
                 given = _answers_of_a_day(random, learner, chosen, each, purpose, gained)
                 days[day] += _spread(given, SCHOOL_DAYS[day], place)
     return tuple(tuple(sorted(day, key=lambda answer: answer.at)) for day in days)
 
 
 def _worked_on(
-    random: Random, learner: LearnerPerson, by_subject: dict[str, list[Step]], gained: dict[str, float], count: int
+    random: Random,
+    learner: LearnerPerson,
+    by_subject: dict[str, list[Step]],
+    gained: dict[str, float],
+    count: int,
+    latest: dict[str, Step],
 ) -> list[Step]:
-    """One competency in each of ``count`` subjects, neither far too easy nor far too hard for the learner."""
+    """One competency in each of ``count`` subjects: often the one begun before, else one neither far too easy nor far too hard."""
     subjects = list(SUBJECTS) if count == len(SUBJECTS) else random.sample(SUBJECTS, count)
-    chosen = []
     for subject in subjects:
-        near = sorted(
-            by_subject[subject], key=lambda step: abs(chance(learner.ability[subject] + gained[step.code], step) - 0.72)
-        )
-        chosen.append(random.choice(near[:5]))
-    return chosen
+        if subject not in latest or random.random() >= _STAYS:
+            latest[subject] = _within_reach(random, by_subject[subject], learner.ability[subject], gained)
+    return [latest[subject] for subject in subjects]
+
+
+def _within_reach(random: Random, choice: list[Step], ability: float, gained: dict[str, float]) -> Step:
+    near = sorted(choice, key=lambda step: abs(chance(ability + gained[step.code], step) - _WITHIN_REACH))
+    return random.choice(near[:5])
 
 
 def _answers_of_a_day(
