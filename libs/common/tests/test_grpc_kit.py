@@ -27,11 +27,16 @@ from atelier_common.grpc.kit import (
     remaining_seconds,
 )
 from atelier_common.security.tokens import TokenIssuer
+from atelier_common.telemetry import names, tracing
+from atelier_common.telemetry.setup import install_tracing
 from google.protobuf.wrappers_pb2 import StringValue
 from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]  # ships no stubs
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no stubs
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
+from opentelemetry import trace
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.util._once import Once
 
 NAME = "atelier.test.v1.Echo"
 
@@ -57,6 +62,10 @@ class Echo:
                 raise Unavailable("starting")
             case "conflict once" if self.calls == 1:
                 raise ConcurrencyConflict("try again")
+            case "not offered":
+                raise NotImplementedError("Method not implemented!")
+            case "trace":
+                return said(str(tracing.current_traceparent()))
             case "slow":
                 await asyncio.sleep(0.3)
             case "own refusal":
@@ -232,6 +241,33 @@ async def test_an_unexpected_error_shows_an_id_and_nothing_of_its_text(
     assert type(caught.value) is AtelierError
     assert "Robin" not in str(caught.value) + repr(caught.value.extensions)
     assert caught.value.extensions["error_id"] in caplog.text
+
+
+async def test_a_method_that_a_servicer_does_not_offer_is_unimplemented_and_no_accident(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await do(house.channel())(said("not offered"))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert caplog.text == ""
+
+
+async def test_one_trace_leads_from_the_caller_into_the_servicer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+    exporter = InMemorySpanExporter()
+    provider = install_tracing("test", exporter, immediately=True)
+    with tracing.span(names.SPAN_REACT):
+        inside = (await do(house.channel())(said("trace"))).value
+    provider.shutdown()
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    assert set(spans) == {"reaction.react", "grpc.call", "grpc.request"}
+    served, called, reacted = spans["grpc.request"], spans["grpc.call"], spans["reaction.react"]
+    assert inside == tracing.traceparent_of(served.context)
+    assert served.parent is not None
+    assert called.parent is not None
+    assert (served.parent.span_id, called.parent.span_id) == (called.context.span_id, reacted.context.span_id)
+    assert called.attributes == {"rpc.method": f"/{NAME}/Do", "rpc.grpc.status_code": "OK"}
 
 
 async def test_a_status_set_by_hand_is_left_as_it_is(house: House) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import grpc
+from opentelemetry.trace import SpanKind
 
 from atelier_common.grpc.guard import remaining_seconds
 from atelier_common.grpc.server import MAX_MESSAGE
-from atelier_common.telemetry import tracing
+from atelier_common.telemetry import names, tracing
 
 _KEEPALIVE_MS = 30_000
 _MAX_ATTEMPTS = 4
@@ -87,7 +88,16 @@ class _UnaryCalls(_Outgoing, grpc.aio.UnaryUnaryClientInterceptor):  # type: ign
     async def intercept_unary_unary(
         self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
     ) -> Any:
-        return await continuation(self.completed(client_call_details), request)
+        if not tracing.is_recording():
+            return await continuation(self.completed(client_call_details), request)
+        with tracing.span(
+            names.SPAN_GRPC_CALL,
+            kind=SpanKind.CLIENT,
+            attributes={names.RPC_METHOD: _text(client_call_details.method)},
+        ) as span:
+            call = await continuation(self.completed(client_call_details), request)
+            span.set_attribute(names.RPC_STATUS, (await call.code()).name)
+            return call
 
 
 class _StreamedAnswers(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]  # generic in stubs only
@@ -95,3 +105,7 @@ class _StreamedAnswers(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):  # typ
         self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
     ) -> Any:
         return await continuation(self.completed(client_call_details), request)
+
+
+def _text(method: str | bytes) -> str:
+    return method.decode() if isinstance(method, bytes) else method

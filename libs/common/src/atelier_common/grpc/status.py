@@ -33,8 +33,15 @@ class DeadlineTooShort(AtelierError):
     title: ClassVar[str] = "Too little time is left"
 
 
-def status_of(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
-    """(code, message, trailing metadata) for any error; an unexpected one shows nothing but an id that the log knows."""
+Aborted = tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]
+"""What a call is ended with: code, message, trailing metadata."""
+
+
+def status_of(error: Exception) -> Aborted:
+    """How any error leaves; an unexpected one shows nothing but an id, under which the log tells everything."""
+    if isinstance(error, NotImplementedError):
+        # What generated code raises for a method that a servicer does not offer.
+        return grpc.StatusCode.UNIMPLEMENTED, "this method is not offered here", ()
     if isinstance(error, AtelierError):
         code, message = error.grpc_status, error.detail
         info = ErrorInfo(reason=reason_of(error.code), domain=DOMAIN)
