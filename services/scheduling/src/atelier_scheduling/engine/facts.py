@@ -4,6 +4,7 @@ Everything is sorted by id first, so that the order of the problem's tuples neve
 """
 
 import datetime
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -91,6 +92,26 @@ class Facts:
             for number, (start, end, date, purpose) in enumerate(sorted(found))
         ]
 
+        self._day_starts: list[int] = []
+        first: dict[int, int] = {}
+        for cell in self.cells:
+            first.setdefault(cell.day, cell.start)
+        self._days_in_order = sorted(first, key=lambda day: first[day])
+        self._day_starts = [first[day] for day in self._days_in_order]
+        self.cells_on: list[list[Cell]] = [[] for _ in self.day_of]
+        for cell in self.cells:
+            self.cells_on[cell.day].append(cell)
+
+    def day_at(self, minute: int) -> int:
+        """The day whose cells are running at, or began last before, a minute."""
+        return self._days_in_order[max(0, bisect_right(self._day_starts, minute) - 1)] if self._day_starts else 0
+
+    def cells_between(self, start: int, end: int) -> list[Cell]:
+        """Cells that overlap the stretch, in time order."""
+        first, last = bisect_right(self._day_starts, start) - 1, bisect_right(self._day_starts, end - 1)
+        days = self._days_in_order[max(0, first) : last]
+        return [cell for day in days for cell in self.cells_on[day] if cell.start < end and start < cell.end]
+
     def _index_learners(self) -> None:
         self.stretches: list[list[Span]] = []
         self.learners_in: list[list[int]] = [[] for _ in self.cells]
@@ -114,7 +135,9 @@ class Facts:
                 today = self._present(learner, self.hull[date, bell])
                 stretches += today
                 for cell in cells_of[date, bell]:
-                    inside = [(max(a, cell.start), min(b, cell.end)) for a, b in today if a < cell.end and cell.start < b]
+                    inside = [
+                        (max(a, cell.start), min(b, cell.end)) for a, b in today if a < cell.end and cell.start < b
+                    ]
                     if inside:
                         parts[cell.index] = inside
                         self.learners_in[cell.index].append(number)
@@ -126,6 +149,7 @@ class Facts:
             for bar in learner.bars:
                 bars.setdefault(bar.target, set()).add(bar.id)
             self.bars.append(bars)
+        self.young = [(ratio, self._young(ratio.below_years, dates)) for ratio in self.policy.ratios]
         self.apart: dict[int, list[tuple[int, Reach]]] = defaultdict(list)
         self.apart_wish: dict[int, set[int]] = defaultdict(set)
         self.together: dict[int, set[int]] = defaultdict(set)
@@ -140,6 +164,13 @@ class Facts:
                     self.apart[first].append((second, pair.reach))
                 else:
                     self.apart_wish[first].add(second)
+
+    def _young(self, below: int, dates: list[str]) -> list[frozenset[int]]:
+        """Per day, the learners who are younger than ``below`` years."""
+        days = [datetime.date.fromisoformat(date) for date in dates]
+        return [
+            frozenset(n for n, birth in enumerate(self.birth) if birth and years_on(birth, day) < below) for day in days
+        ]
 
     @staticmethod
     def _present(learner: Learner, hull: Span) -> list[Span]:
@@ -194,7 +225,9 @@ class Facts:
         for kind in self.problem.kinds:
             order = {name: place for place, name in enumerate(kind.zone_kinds)}
             allowed = [n for n, zone in enumerate(self.zones) if not order or zone.kind in order]
-            self.zones_for[kind.id] = sorted(allowed, key=lambda n: (order.get(self.zones[n].kind, 0), self.zones[n].id))
+            self.zones_for[kind.id] = sorted(
+                allowed, key=lambda n: (order.get(self.zones[n].kind, 0), self.zones[n].id)
+            )
 
     def cap(self, adult: int, kind: SessionKind) -> int:
         """Most learners this adult may have in a session of the kind."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from atelier_scheduling.engine.times import Interval
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -23,6 +25,7 @@ class Zone:
     step_free: bool = True
     place: str = ""
     shared: bool = False
+    closed: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

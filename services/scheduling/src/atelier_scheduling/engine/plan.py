@@ -133,7 +133,9 @@ class Metrics:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A safe timetable for the problem named by ``problem``. ``obligations`` holds every obligation, met or owed;
-    ``unserved`` the preferences left. All tuples are in canonical order (by start, then id)."""
+    ``unserved`` the preferences left. ``problem`` is its digest; after a repair, the digest of the one before with
+    the changes. ``key`` names the plan by all that determines it (engine, problem, ``previous`` key, effort, seed):
+    equal keys, equal bytes. All tuples are in canonical order (by start, then id)."""
 
     site: str
     week: str
@@ -151,6 +153,8 @@ class Plan:
     overrides: tuple[OverrideOutcome, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     metrics: Metrics = Metrics()
+    key: str = ""
+    previous: str = ""
 
     def to_json(self) -> bytes:
         """Canonical bytes: equal plans, equal bytes."""
@@ -236,8 +240,8 @@ class SessionChange:
 
 @dataclass(frozen=True, slots=True)
 class PlanDiff:
-    """Everything that differs for a person between two plans, in canonical order. ``learners`` and ``adults``: whom
-    it touches."""
+    """Everything that differs for a person between two plans (named by their keys), in canonical order. ``learners``
+    and ``adults``: whom it touches."""
 
     before: str
     after: str

@@ -72,7 +72,7 @@ def _writer(kind: Any) -> _Convert:
         return lambda value: value
     hints = typing.get_type_hints(kind)
     fields = [(field.name, _default(field), hints[field.name] is float) for field in dataclasses.fields(kind)]
-    tagged = kind.__name__ if getattr(kind, "TAGGED", False) else ""
+    tagged = str(getattr(kind, "__name__", "")) if getattr(kind, "TAGGED", False) else ""
 
     def convert(value: Any) -> dict[str, Any]:
         plain: dict[str, Any] = {"type": tagged} if tagged else {}

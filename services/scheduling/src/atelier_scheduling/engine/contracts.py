@@ -1,0 +1,95 @@
+"""Adults' own time: a duty-free lunch and planning minutes on every day they are here, as far as supervision allows."""
+
+from atelier_scheduling.engine.checks import adult_forbidden
+from atelier_scheduling.engine.facts import Cell, Facts
+from atelier_scheduling.engine.sessions import AdultTimeKind
+from atelier_scheduling.engine.supervision import Ground
+from atelier_scheduling.engine.times import SlotPurpose
+from atelier_scheduling.engine.timetable import Timetable
+
+
+def keep_contracts(table: Timetable, ground: Ground) -> None:
+    """Hold lunch, then planning, for every adult and day; where nobody else can supervise, it stays owed (see the ledger)."""
+    facts = table.facts
+    days: dict[int, list[Cell]] = {}
+    for cell in facts.cells:
+        days.setdefault(cell.day, []).append(cell)
+    for _, cells in sorted(days.items()):
+        for adult in range(len(facts.adults)):
+            contract = facts.adults[adult].contract
+            windows = [(window.start, window.end) for window in contract.lunch_windows]
+            if contract.duty_free_lunch and due_today(facts, adult, cells):
+                _keep(table, ground, adult, AdultTimeKind.LUNCH, contract.duty_free_lunch, cells, windows)
+        for adult in range(len(facts.adults)):
+            contract = facts.adults[adult].contract
+            if contract.planning and due_today(facts, adult, cells):
+                kind = AdultTimeKind.COMMON_PLANNING if contract.common_planning_with else AdultTimeKind.PLANNING
+                _keep(table, ground, adult, kind, contract.planning, cells, [])
+
+
+def due_today(facts: Facts, adult: int, cells: list[Cell]) -> bool:
+    """Whether the adult is here for at least half of the day's hours; a shorter visit earns no lunch or planning here."""
+    start, end = cells[0].start, max(cell.end for cell in cells)
+    here = sum(max(0, min(end, s.end) - max(start, s.start)) for s in facts.adults[adult].available)
+    return 2 * here >= end - start
+
+
+def _keep(
+    table: Timetable,
+    ground: Ground,
+    adult: int,
+    kind: AdultTimeKind,
+    minutes: int,
+    cells: list[Cell],
+    windows: list[tuple[int, int]],
+) -> bool:
+    options = []
+    for cell in cells:
+        for start in {cell.start, cell.end - minutes}:
+            end = start + minutes
+            if windows and not any(low <= start and end <= high for low, high in windows):
+                continue
+            if start < cells[0].start or end > max(one.end for one in cells):
+                continue
+            options.append((_cost(table, adult, kind, start, end, cells), start))
+    for _, start in sorted(set(options)):
+        end = start + minutes
+        if _taken_for_good(table, adult, start, end):
+            continue
+        if not ground.claim(adult, start, end) or adult_forbidden(table, adult, start, end, ""):
+            continue
+        table.hold(adult, kind, start, end)
+        return True
+    return False
+
+
+def _taken_for_good(table: Timetable, adult: int, start: int, end: int) -> bool:
+    """Whether something other than the ground holds the adult then, or they are not here."""
+    person = table.facts.adults[adult]
+    if not any(span.start <= start and end <= span.end for span in person.available):
+        return True
+    ground = {
+        (meeting.start, meeting.end)
+        for cell in table.facts.cells
+        if cell.start < end and start < cell.end
+        for meeting in table.in_cell[cell.index]
+        if meeting.base and adult in meeting.leads
+    }
+    return any(a < end and start < b and (a, b) not in ground for a, b, _ in table.busy[adult])
+
+
+def _cost(
+    table: Timetable, adult: int, kind: AdultTimeKind, start: int, end: int, cells: list[Cell]
+) -> tuple[int, int, int]:
+    """Few lessons lost, with colleagues where planning is common, and when few others are away."""
+    facts = table.facts
+    crossed = [cell for cell in cells if cell.start < end and start < cell.end]
+    lessons = sum(cell.purpose in (SlotPurpose.TEACHING, SlotPurpose.FLEX) for cell in crossed)
+    away = sum(1 for _, _, a, b in table.own_time if a < end and start < b)
+    friends = set(facts.adults[adult].contract.common_planning_with)
+    together = sum(
+        1
+        for other, other_kind, a, b in table.own_time
+        if other_kind is kind and a == start and b == end and facts.adults[other].id in friends
+    )
+    return (lessons if kind is AdultTimeKind.LUNCH else -together, away, len(crossed))
