@@ -58,7 +58,8 @@ class Keyring:
 
     Guarantees: a key is made once, also by racing callers; after ``erase`` returns no key of the subject is stored and
     none can be made again; erasing twice is erasing once. Raises UnknownKey, SubjectErased and SealBroken as KeySource
-    says.
+    says. Limits: until its next checkpoint a database's journal may hold the wrapped key, and so do backups, which is why
+    tombstones are replayed over a restore and kept apart from them.
     """
 
     def __init__(self, documents: Documents, master_key: bytes) -> None:

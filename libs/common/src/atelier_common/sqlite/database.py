@@ -99,6 +99,8 @@ class SqliteDatabase:
             raise Unavailable(f"{self.path.name} cannot be opened durably (journal {mode}, synchronous {durability})")
         connection.execute("PRAGMA cache_size=-16000")
         connection.execute("PRAGMA busy_timeout=10000")
+        # An erased key must not linger in free space; some builds of SQLite do this unasked, others do not.
+        connection.execute("PRAGMA secure_delete=ON")
         return connection
 
     async def close(self) -> None:
