@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message as ProtobufMessage
+from opentelemetry.trace import SpanKind
 
 from atelier_common.arrival import OWNER_AWAY, UNKNOWN_TYPE, Arrival, Slot, Stopped
 from atelier_common.backfill import Backfill
@@ -16,11 +17,14 @@ from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.intake import Intake
 from atelier_common.parking import ParkedKey, Parking
+from atelier_common.telemetry import metrics, names, tracing
 
 CONSUMER = "consumer"
 """The name under which keys of neighbours are parked."""
 _TRIES = 5
 _log = logging.getLogger("atelier.consumer")
+_CONSUMED = metrics.counter(names.METRIC_CONSUMED)
+_PARKED = metrics.counter(names.METRIC_PARKED)
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,13 @@ class Inlet:
         deliveries = await self._member.fetch(self._batch, timeout)
         if not deliveries:
             return 0
+        arrivals = [self._intake.read(delivery.message) for delivery in deliveries]
+        links = (arrival.envelope.trace for arrival in arrivals if arrival.envelope is not None)
+        source = {names.SERVICE: self.source}
         try:
-            async with self._alone:
-                await self._settle([self._intake.read(delivery.message) for delivery in deliveries])
+            with tracing.span(names.SPAN_CONSUME, links=links, attributes=source, kind=SpanKind.CONSUMER):
+                async with self._alone:
+                    await self._settle(arrivals)
         except BaseException:
             await self._rewind(deliveries)
             raise
@@ -136,6 +144,7 @@ class Inlet:
         except PartitionLost:
             # All is in the log or parked; who holds the partition now will meet it again and drop it.
             _log.info("from %s: another replica took a partition over", self.source)
+        _CONSUMED.add(len(deliveries), source)
         return len(deliveries)
 
     async def look_after(self) -> None:
@@ -208,6 +217,8 @@ class Inlet:
         return held
 
     async def _park(self, stopped: Mapping[Slot, Stopped]) -> None:
+        if not stopped:
+            return
         for tenant in {tenant for tenant, _ in stopped}:
             await self._store.incarnation(tenant)  # so that the tenant is listed, and its parked keys with it
         await asyncio.gather(
@@ -218,6 +229,7 @@ class Inlet:
                 for (tenant, stream), found in stopped.items()
             )
         )
+        _PARKED.add(len(stopped), {names.SERVICE: self.source})
         for slot, found in stopped.items():
             self._parked[slot] = found.reason
             _log.warning("from %s: a key is parked: %s", self.source, found.reason.partition(":")[0])

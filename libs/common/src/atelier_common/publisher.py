@@ -17,6 +17,9 @@ from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
 from atelier_common.opening import Opener, Unreadable
+from atelier_common.telemetry import metrics, names
+
+_PUBLISHED = metrics.counter(names.METRIC_PUBLISHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,10 @@ class Publisher:
         if first == commits[0].position or not isinstance(failure, Exception):
             raise failure
         return Handled(first - 1)
+
+    async def _publish(self, topic: str, messages: Sequence[Message]) -> None:
+        await self._bus.publish(topic, messages)
+        _PUBLISHED.add(len(messages), {names.TOPIC: topic})
 
     async def _sort(self, tenant: str, commits: Sequence[Commit]) -> tuple[int, dict[str, _Outgoing]]:
         """What goes to which topic, up to the position that this release can read; raises where that is none."""
