@@ -13,6 +13,7 @@ from atelier_assessment.domain.attempt import (
     Resolution,
     ResolveEvidence,
     StateVoiding,
+    TargetsUnresolved,
     VoidEvidence,
     VoidingStated,
     attempt,
@@ -39,7 +40,10 @@ EVIDENCE = Evidence(
         assistance="hint", accommodations=("text-to-speech",), group=("lrn_two",), location="home"
     ),
 )
-HALF = EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS,), (DECIMALS,))
+HALF = (
+    EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS,)),
+    TargetsUnresolved("lrn_one", (FRACTIONS, DECIMALS), (DECIMALS,)),
+)
 PARKED = EvidenceParked(EVIDENCE, NOW, ("unknown-learner",), (FRACTIONS, DECIMALS), ())
 attempts = Specification(attempt)
 
@@ -50,11 +54,11 @@ def record(evidence: Evidence = EVIDENCE, **resolution: object) -> RecordEvidenc
 
 
 def test_evidence_is_recorded_with_how_it_came_about():
-    attempts.given().when(record()).then(EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS, DECIMALS), ()))
+    attempts.given().when(record()).then(EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS, DECIMALS)))
 
 
 def test_what_is_known_in_part_counts_in_part():
-    attempts.given().when(record(competencies=(FRACTIONS,), unresolved=(DECIMALS,))).then(HALF)
+    attempts.given().when(record(competencies=(FRACTIONS,), unresolved=(DECIMALS,))).then(*HALF)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_what_cannot_count_is_parked_with_its_reason(evidence, resolution, reaso
 
 
 def test_the_same_content_again_is_an_accepted_no_op_and_other_content_is_refused():
-    recorded = attempts.given(EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS, DECIMALS), ()))
+    recorded = attempts.given(EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS, DECIMALS)))
     recorded.when(record()).then_nothing()
     recorded.when(record(replace(EVIDENCE, digest="d2"))).refused(IdentityTaken, id="statement-1")
 
@@ -97,7 +101,7 @@ def test_a_reason_that_is_settled_is_taken_off_while_another_stays():
 
 
 def test_a_competency_that_is_listed_later_is_added_to_those_already_counted():
-    attempts.given(HALF).when(ResolveEvidence(Resolution((FRACTIONS, DECIMALS), (), True), NOW + 5)).then(
+    attempts.given(*HALF).when(ResolveEvidence(Resolution((FRACTIONS, DECIMALS), (), True), NOW + 5)).then(
         EvidenceMapped(EVIDENCE, NOW, (DECIMALS,), (), "")
     )
 
@@ -111,19 +115,19 @@ def test_a_person_maps_only_what_can_count():
 
 
 def test_its_provider_and_the_district_may_void_and_nobody_else():
-    recorded = attempts.given(HALF)
+    recorded = attempts.given(*HALF)
     voided = EvidenceVoided("lrn_one", (FRACTIONS,), 2, "reader-app", "v1", "sent twice")
     recorded.when(VoidEvidence("reader-app", "v1", "sent twice", NOW)).then(voided)
     recorded.when(VoidEvidence("", "v1", "sent twice", NOW)).then(replace(voided, provider=""))
     recorded.when(VoidEvidence("other-app", "v1", "sent twice", NOW)).then_nothing()
-    attempts.given(HALF, voided).when(MapEvidence((FRACTIONS,), "coach-1", NOW)).refused(RuleBroken)
+    attempts.given(*HALF, voided).when(MapEvidence((FRACTIONS,), "coach-1", NOW)).refused(RuleBroken)
 
 
 def test_a_voiding_that_comes_first_holds_if_it_is_the_providers_own():
     early = EvidenceVoided("", (), 0, "reader-app", "v1", "")
     attempts.given(early).when(record()).then(EvidenceParked(EVIDENCE, NOW, ("voided",), (FRACTIONS, DECIMALS), ()))
     foreign = replace(early, provider="other-app")
-    attempts.given(foreign).when(record()).then(EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS, DECIMALS), ()))
+    attempts.given(foreign).when(record()).then(EvidenceRecorded(EVIDENCE, NOW, (FRACTIONS, DECIMALS)))
 
 
 def test_a_voiding_statements_identity_stands_for_nothing_else():
@@ -132,7 +136,7 @@ def test_a_voiding_statements_identity_stands_for_nothing_else():
     attempts.given().when(command).then(stated)
     attempts.given(stated).when(command).then_nothing()
     attempts.given(stated).when(record()).refused(IdentityTaken)
-    attempts.given(HALF).when(command).refused(IdentityTaken)
+    attempts.given(*HALF).when(command).refused(IdentityTaken)
 
 
 @pytest.mark.parametrize(

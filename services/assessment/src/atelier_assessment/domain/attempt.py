@@ -4,7 +4,7 @@ Stream ``attempt/<evidence id>``. Nothing that was accepted is ever dropped: wha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, assert_never
 
 from atelier_common.decider import Decider
@@ -86,12 +86,21 @@ Command = RecordEvidence | ResolveEvidence | MapEvidence | VoidEvidence | StateV
 @registry.event("EvidenceRecorded")
 @dataclass(frozen=True, slots=True)
 class EvidenceRecorded:
-    """It counts towards ``competencies``; ``unresolved`` targets may be resolved later."""
+    """It counts towards ``competencies``."""
 
     evidence: Evidence
     recorded_at: int
     competencies: tuple[str, ...]
-    unresolved: tuple[str, ...] = ()
+
+
+@registry.event("TargetsUnresolved")
+@dataclass(frozen=True, slots=True)
+class TargetsUnresolved:
+    """Recorded evidence named these competencies too, which no framework lists yet. An event of its own, because it is rare."""
+
+    learner: str
+    targets: tuple[str, ...]
+    unresolved: tuple[str, ...]
 
 
 @registry.event("EvidenceParked")
@@ -148,7 +157,7 @@ class VoidingStated:
     performed_at: int
 
 
-Event = EvidenceRecorded | EvidenceParked | EvidenceMapped | EvidenceVoided | VoidingStated
+Event = EvidenceRecorded | TargetsUnresolved | EvidenceParked | EvidenceMapped | EvidenceVoided | VoidingStated
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +236,10 @@ def _first_report(command: RecordEvidence) -> Sequence[Event]:
     reasons = _reasons(evidence, found.competencies, found.unresolved, found.learner_known)
     if reasons:
         return (EvidenceParked(evidence, command.now, reasons, found.competencies, found.unresolved),)
-    return (EvidenceRecorded(evidence, command.now, found.competencies, found.unresolved),)
+    recorded = EvidenceRecorded(evidence, command.now, found.competencies)
+    if not found.unresolved:
+        return (recorded,)
+    return (recorded, TargetsUnresolved(evidence.learner, evidence.targets, found.unresolved))
 
 
 def _reasons(
@@ -333,7 +345,9 @@ def _state_voiding(command: StateVoiding, state: State) -> Sequence[Event]:
 def evolve(state: State, event: Event) -> State:
     match event:
         case EvidenceRecorded():
-            return Held(event.evidence, event.recorded_at, event.competencies, event.competencies, event.unresolved, ())
+            return Held(event.evidence, event.recorded_at, event.competencies, event.competencies, (), ())
+        case TargetsUnresolved():
+            return replace(state, unresolved=event.unresolved) if isinstance(state, Held) else state
         case EvidenceParked():
             if VOIDED in event.reasons and isinstance(state, Voided):
                 return Voided(event.evidence, state.provider, state.reference)

@@ -99,17 +99,17 @@ def observe(evidence_id: str, evidence: Evidence, recorded_at: int) -> Observati
         raise ValueError(f"evidence {evidence_id} was not judged")
     said = evidence.circumstances
     return Observation(
-        id=evidence_id,
-        performed_at=evidence.performed_at,
-        recorded_at=recorded_at,
-        score=round(score, 6),
-        kind=evidence.kind,
-        item=evidence.item,
-        provider=evidence.provider,
-        attempt=evidence.attempt,
-        registration=evidence.registration,
-        success=evidence.outcome.success,
-        conditions=None if said is None else _conditions(said),
+        evidence_id,
+        evidence.performed_at,
+        recorded_at,
+        round(score, 6),
+        evidence.kind,
+        evidence.item,
+        evidence.provider,
+        evidence.attempt,
+        evidence.registration,
+        evidence.outcome.success,
+        None if said is None else _conditions(said),
     )
 
 

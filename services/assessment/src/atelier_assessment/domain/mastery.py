@@ -192,7 +192,10 @@ class Mastery:
     withdrawn: frozenset[str] = frozenset()
 
     def holds(self, evidence_id: str) -> bool:
-        return evidence_id in self.withdrawn or any(each.id == evidence_id for each in self.observations)
+        for each in self.observations:  # a plain loop: this runs for every answer of a busy day
+            if each.id == evidence_id:
+                return True
+        return evidence_id in self.withdrawn
 
 
 def decide(command: Command, state: Mastery) -> Sequence[Event]:
@@ -226,7 +229,7 @@ def _count(command: CountEvidence, state: Mastery) -> Sequence[Event]:
         belief = advance(known, observation, state.observations, rules.policy, rules.calibration)
     else:
         belief = fold(observations, rules.policy, rules.calibration)
-    if belief == known:
+    if belief is known or (not newest and belief == known):
         return (*adopted, EvidenceSetAside(observation))
     standing = _standing(belief, rules, state)
     return (*adopted, MasteryMoved(observation, standing, not newest), *_correction(observation.id, before, standing))
@@ -240,7 +243,7 @@ def _withdraw(command: WithdrawEvidence, state: Mastery) -> Sequence[Event]:
         state = evolve(state, event)
     before = state.standing
     observations = tuple(each for each in state.observations if each.id != command.evidence_id)
-    if before is None or len(observations) == len(state.observations):
+    if len(observations) == len(state.observations):
         return (*adopted, EvidenceWithdrawn(command.evidence_id, command.reason, before))
     standing = _standing(fold(observations, command.rules.policy, command.rules.calibration), command.rules, state)
     withdrawn = EvidenceWithdrawn(command.evidence_id, command.reason, standing)
@@ -310,16 +313,26 @@ def _correction(because: str, before: Standing | None, after: Standing) -> Seque
     return (EarnedCorrected(because, before.earned_at, after.earned_at),)
 
 
+def _known(standing: Standing | None) -> Standing | None:
+    """None again once nothing counts any more, so that what was withdrawn leaves no trace in the state."""
+    if standing is None or (standing.belief.count == 0 and not standing.earned):
+        return None
+    return standing
+
+
 def evolve(state: Mastery, event: Event) -> Mastery:
     match event:
         case MasteryMoved():
-            return replace(state, observations=insert(state.observations, event.observation), standing=event.standing)
+            observations = insert(state.observations, event.observation)
+            return Mastery(
+                observations, _known(event.standing), state.kept_at, state.awarded_at, state.awarded_by, state.withdrawn
+            )
         case EvidenceSetAside():
             return replace(state, observations=insert(state.observations, event.observation))
         case EvidenceWithdrawn():
             kept = tuple(each for each in state.observations if each.id != event.evidence_id)
             withdrawn = state.withdrawn | {event.evidence_id}
-            return replace(state, observations=kept, standing=event.standing, withdrawn=withdrawn)
+            return replace(state, observations=kept, standing=_known(event.standing), withdrawn=withdrawn)
         case MasteryReestimated():
             return replace(state, standing=event.standing, kept_at=event.kept_at)
         case EarnedCorrected():

@@ -46,6 +46,8 @@ def _apply(document: Body | None, recorded: RecordedEvent, _key: str) -> Body | 
             corrected = recorded.recorded_at if event.corrected else before.get("corrected_at_ms")
             return {**shown(event.standing), "corrected_at_ms": corrected, "awarded_by": before.get("awarded_by", "")}
         case EvidenceWithdrawn(standing=Standing() as standing):
+            if standing.belief.count == 0 and not standing.earned:
+                return None
             return {**before, **shown(standing), "corrected_at_ms": recorded.recorded_at}
         case MasteryReestimated():
             return {**before, **shown(event.standing)}

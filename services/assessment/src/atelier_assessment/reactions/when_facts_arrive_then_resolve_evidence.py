@@ -45,10 +45,15 @@ def reactions(waiting: ReadModel, known: Known) -> tuple[Reaction, ...]:
 
     async def parked(recorded: RecordedEvent) -> Sequence[Issue]:
         event = recorded.event
-        learner_unknown = isinstance(event, EvidenceParked) and UNKNOWN_LEARNER in event.reasons
-        if not event.unresolved and not learner_unknown:
-            return ()
-        (resolution,) = await known.resolve(recorded.tenant, [(event.evidence.learner, event.evidence.targets)])
+        if isinstance(event, EvidenceParked):
+            learner, targets, learner_unknown = (
+                event.evidence.learner,
+                event.evidence.targets,
+                UNKNOWN_LEARNER in event.reasons,
+            )
+        else:
+            learner, targets, learner_unknown = event.learner, event.targets, False
+        (resolution,) = await known.resolve(recorded.tenant, [(learner, targets)])
         if resolution.unresolved == event.unresolved and not (learner_unknown and resolution.learner_known):
             return ()
         key = recorded.stream.partition("/")[2]
@@ -57,7 +62,7 @@ def reactions(waiting: ReadModel, known: Known) -> tuple[Reaction, ...]:
     return (
         _reaction("when_framework_listed_then_resolve_evidence", (FRAMEWORK_LISTED,), framework),
         _reaction("when_learner_changed_then_resolve_evidence", (LEARNER_CHANGED,), learner),
-        _reaction("when_evidence_parked_then_resolve_evidence", ("EvidenceParked", "EvidenceRecorded"), parked),
+        _reaction("when_evidence_parked_then_resolve_evidence", ("EvidenceParked", "TargetsUnresolved"), parked),
     )
 
 
