@@ -1,6 +1,7 @@
 """The HTTP kit, by calls to an app made with it."""
 
 import asyncio
+import base64
 import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -450,14 +451,35 @@ class TestPaging:
     async def test_a_limit_is_clamped_and_never_an_error(self, coach: httpx.AsyncClient, limit: int, rows: int) -> None:
         assert len((await coach.get("/v1/studios", params={"limit": limit})).json()["studios"]) == rows
 
-    async def test_a_cursor_belongs_to_its_query_and_tenant(
+    async def test_a_cursor_belongs_to_its_query_and_caller(
         self, app: FastAPI, issuer: TokenIssuer, coach: httpx.AsyncClient
     ) -> None:
         cursor = (await coach.get("/v1/studios?site=a&limit=3")).json()["next_cursor"]
         assert (await coach.get(f"/v1/studios?site=a&limit=9&cursor={cursor}")).status_code == 200
         problem(await coach.get(f"/v1/studios?site=b&limit=3&cursor={cursor}"), 400, "invalid-cursor")
-        async with as_caller(app, issuer, "coach", tenant="south") as other:
-            problem(await other.get(f"/v1/studios?site=a&limit=3&cursor={cursor}"), 400, "invalid-cursor")
+        for options in ({"tenant": "south"}, {"subject": "adu_2"}):
+            async with as_caller(app, issuer, "coach", **options) as other:
+                problem(await other.get(f"/v1/studios?site=a&limit=3&cursor={cursor}"), 400, "invalid-cursor")
+
+    async def test_a_cursor_that_was_changed_to_begin_elsewhere_is_refused(self, coach: httpx.AsyncClient) -> None:
+        cursor = (await coach.get("/v1/studios?limit=3")).json()["next_cursor"]
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        assert raw.endswith(b'"0003"')
+        forged = base64.urlsafe_b64encode(raw.replace(b'"0003"', b'"0000"')).decode().rstrip("=")
+        problem(await coach.get(f"/v1/studios?limit=3&cursor={forged}"), 400, "invalid-cursor")
+
+    async def test_replicas_that_share_a_key_continue_each_others_pages(self, issuer: TokenIssuer) -> None:
+        pages: list[httpx.Response] = []
+        for key in (b"k" * 32, b"k" * 32, None):
+            app = studio_app(issuer)
+            app.state.cursor_key = key or app.state.cursor_key
+            async with as_caller(app, issuer, "coach") as client:
+                pages.append(
+                    await client.get(
+                        "/v1/studios", params={"limit": 3, "cursor": pages[0].json()["next_cursor"] if pages else ""}
+                    )
+                )
+        assert [page.status_code for page in pages] == [200, 200, 400]
 
     @pytest.mark.parametrize("cursor", ["abc", "!!!", "bnVsbA", "WyJhIl0", "é", "e30", "W251bGwsbnVsbF0"])
     async def test_a_made_up_cursor_is_refused(self, coach: httpx.AsyncClient, cursor: str) -> None:

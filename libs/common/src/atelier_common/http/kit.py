@@ -4,6 +4,7 @@ A handler translates and delegates; errors are raised, never built. For speed a 
 (FastAPI then writes the JSON in one step) or returns :class:`JsonResponse`.
 """
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -75,12 +76,16 @@ def create_app(
     session_cookie: str | None = None,
     ready: Ready | None = None,
     lifespan: Lifespan | None = None,
+    cursor_key: bytes | None = None,
 ) -> FastAPI:
     """An app that refuses every call without a valid bearer token, except on ``/health`` and ``public`` paths.
 
     ``max_body`` bytes a request body may have; ``larger`` gives more to paths that begin with a prefix. ``ready``
     names what must work before traffic is welcome. ``session_cookie``: see :class:`DoorRules`. Errors leave as problem
     documents.
+
+    Cursors are signed with ``cursor_key``: replicas of one service share one. Without it an app makes its own, and a
+    cursor does not outlive its process.
     """
     app = FastAPI(
         title=title,
@@ -91,6 +96,7 @@ def create_app(
         lifespan=lifespan,
         telemetry=_NO_TELEMETRY_OF_ITS_OWN,
     )
+    app.state.cursor_key = cursor_key if cursor_key is not None else os.urandom(32)
     install_problem_handlers(app)
     _add_health(app, ready)
     rules = DoorRules(verifier, ("/health", *public), max_body, larger or {}, session_cookie)

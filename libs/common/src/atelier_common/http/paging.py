@@ -3,8 +3,9 @@
 import base64
 import binascii
 import hashlib
+import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -16,6 +17,7 @@ from atelier_common.http.headers import InvalidCursor
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+_MARK_BYTES = 16
 Row = TypeVar("Row")
 
 
@@ -23,14 +25,15 @@ Row = TypeVar("Row")
 class Page:
     """One page of a list: at most ``limit`` rows from ``start`` on (None: from the beginning).
 
-    Read ``limit + 1`` rows whose position is ``start`` or later, and let :meth:`cut` split them: the position of the
-    row too many is where the next page begins. A position is plain JSON, such as the id that a read model is scanned
-    by.
+    Read ``wanted`` rows whose position is ``start`` or later, and let :meth:`cut` split them: the position of the row too
+    many is where the next page begins. A position is plain JSON and differs from row to row, such as the id that a read
+    model is scanned by; where rows may share one, the next page repeats those that do.
     """
 
     limit: int
     start: Any
-    query: str
+    query: bytes = field(repr=False)
+    key: bytes = field(repr=False)
 
     @property
     def wanted(self) -> int:
@@ -39,7 +42,9 @@ class Page:
 
     def cursor(self, position: Any) -> str:
         """The opaque cursor of the page that begins at ``position``."""
-        return base64.urlsafe_b64encode(orjson.dumps([self.query, position])).rstrip(b"=").decode("ascii")
+        encoded = orjson.dumps(position)
+        raw = _mark(self.key, self.query, encoded) + encoded
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
     def cut(self, rows: Sequence[tuple[Any, Row]]) -> tuple[list[Row], str]:
         """The rows of this page, and the cursor of the next: empty at the end. ``rows`` are (position, row)."""
@@ -53,26 +58,31 @@ async def page_of(
     cursor: Annotated[str, Query(max_length=2000, description="next_cursor of the page before")] = "",
     limit: Annotated[int, Query(description=f"rows wanted, clamped to 1 to {MAX_LIMIT}")] = DEFAULT_LIMIT,
 ) -> Page:
-    """Dependency. A cursor is bound to the tenant, the path and all other parameters. Raises :class:`InvalidCursor`
-    (400).
+    """Dependency. Raises :class:`InvalidCursor` (400) for a cursor that is not ours or of another query.
 
-    It is bound against mistakes, not against forgery: whoever makes one up sees no row that the query would not show.
+    A cursor is signed, and bound to the caller, the path and all other parameters: where a page begins decides what is
+    read, and nobody may begin where their own query would not have led them.
     """
     others = sorted(item for item in request.query_params.multi_items() if item[0] not in ("cursor", "limit", "after"))
-    bound = orjson.dumps([caller.tenant, request.scope["path"], others])
-    query = hashlib.sha256(bound).hexdigest()[:16]
-    return Page(max(1, min(limit, MAX_LIMIT)), _position(cursor, query) if cursor else None, query)
+    query = orjson.dumps([caller.tenant, caller.subject, request.scope["path"], others])
+    key: bytes = request.app.state.cursor_key
+    return Page(max(1, min(limit, MAX_LIMIT)), _position(cursor, query, key) if cursor else None, query, key)
 
 
-def _position(cursor: str, query: str) -> Any:
+def _position(cursor: str, query: bytes, key: bytes) -> Any:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        bound_to, position = orjson.loads(raw)
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError) as error:
         raise InvalidCursor("use next_cursor of the page before, unchanged") from error
-    if bound_to != query or position is None:
+    if not hmac.compare_digest(_mark(key, query, raw[_MARK_BYTES:]), raw[:_MARK_BYTES]):
         raise InvalidCursor("this cursor belongs to another query; begin without one")
-    return position
+    return orjson.loads(raw[_MARK_BYTES:])
+
+
+def _mark(key: bytes, query: bytes, position: bytes) -> bytes:
+    # The length keeps query and position apart.
+    signed = b"%d:%b%b" % (len(query), query, position)
+    return hmac.new(key, signed, hashlib.sha256).digest()[:_MARK_BYTES]
 
 
 PageDep = Annotated[Page, Depends(page_of)]
