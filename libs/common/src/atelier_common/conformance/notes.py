@@ -84,9 +84,12 @@ def translate(recorded: RecordedEvent) -> ContractEvent | None:
 
 
 class Notes:
-    """The owner: appends commits to its log and can publish them."""
+    """The owner: appends commits to its log and can publish them. With ``placed`` each has its place in the log before the next
+    is written.
+    """
 
-    def __init__(self, log: Log, bus: Bus) -> None:
+    def __init__(self, log: Log, bus: Bus, *, placed: bool = True) -> None:
+        self._placed = placed
         self.log = log
         self.registry = registry()
         self._versions: dict[tuple[str, str], int] = {}
@@ -98,7 +101,7 @@ class Notes:
         return Publisher(SERVICE, self.log.store, self.log.documents, self.registry, self.bus, translate, batch=batch)
 
     async def write(self, stream: str, *events: object, tenant: str = TENANT) -> Commit:
-        """One commit of these events at the end of a stream; returns when it has its place in the log."""
+        """One commit of these events at the end of a stream."""
         version = self._versions.get((tenant, stream), 0) + 1
         self._versions[(tenant, stream)] = version
         commit = Commit(
@@ -121,7 +124,8 @@ class Notes:
         async def placed() -> bool:
             return await self.log.store.position_of(tenant, stream, version) is not None
 
-        await until(placed)
+        if self._placed:
+            await until(placed)
         return commit
 
     async def note(self, stream: str, *texts: str, tenant: str = TENANT) -> None:
@@ -135,7 +139,7 @@ class Notes:
 
     async def restored(self, log: Log, streams: dict[str, int], tenant: str = TENANT) -> "Notes":
         """The service as it comes back from a backup in which each stream had only so many commits."""
-        again = Notes(log, self.bus)
+        again = Notes(log, self.bus, placed=self._placed)
         for stream, versions in streams.items():
             for commit in await self.log.store.read_stream(tenant, stream, 0, versions):
                 await append(log.store, replace(commit, position=0))
