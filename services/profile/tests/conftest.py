@@ -108,8 +108,11 @@ def _text(rows: list[list[str]]) -> str:
     return buffer.getvalue()
 
 
-class AssessmentLog:
-    """What assessment answers when it is asked for events that were missed: there are none."""
+class QuietNeighbour:
+    """What a neighbour answers when it is asked for events that were missed: there are none."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     async def contract_events(self, _tenant: str, _stream: str, _after: Place) -> list[Message]:
         return []
@@ -118,7 +121,7 @@ class AssessmentLog:
         return []
 
     async def incarnation(self, _tenant: str) -> str:
-        return "assessment-log"
+        return f"{self.name}-log"
 
 
 class Rig:
@@ -142,7 +145,7 @@ class Rig:
             bus=self.bus,
             clock=self.clock,
             keyring=Keyring(documents, b"k" * 32),
-            backfills={"assessment": AssessmentLog()},
+            backfills={name: QuietNeighbour(name) for name in ("assessment", "scheduling")},
             owner="test",
         )
         self.profile = self.built.profile
@@ -197,9 +200,9 @@ class Rig:
         )
         assert answer.status_code in (200, 202), answer.text
         if answer.status_code == 200:
-            return answer.json()
+            return dict(answer.json())
         await self.quiet()
-        return (await self.admin.get(answer.headers["Location"])).json()
+        return dict((await self.admin.get(answer.headers["Location"])).json())
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ async def called(rig: Any, roster: Any) -> Any:
 
     yield rig, channel
     for one in channels:
-        await one.close()
+        await one.close(None)
     await server.stop()
 
 

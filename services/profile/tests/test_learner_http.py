@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from atelier.assessment.v1.events_pb2 import MasteryChanged
 from atelier.profile.v1.events_pb2 import AdultChanged, LearnerChanged
+from atelier.scheduling.v1.events_pb2 import PlanPublished
 from atelier_common.bus.envelope import NOTHING, Envelope, decode, encode
 
 SUPPORTS = {
@@ -104,6 +105,14 @@ async def test_each_reader_sees_the_facts_of_their_own_circle(school: Any) -> No
     assert await kinds_seen(school.client("principal"), url) == counselor
 
 
+async def test_a_teacher_with_a_child_at_the_school_is_family_to_that_child_alone(school: Any) -> None:
+    url = await with_supports(school, "s2")
+    parent_of_another = school.client("coach", "guardian", learners=[await school.learner_id("s1")])
+    assert "service" not in await kinds_seen(parent_of_another, url)
+    parent = school.client("coach", "guardian", learners=[await school.learner_id("s2")])
+    assert "service" in await kinds_seen(parent, url)
+
+
 async def test_the_year_a_state_counts_a_learner_in_is_shown_to_the_district_office_alone(
     rig: Any, roster: Any
 ) -> None:
@@ -195,16 +204,21 @@ async def test_a_batch_with_one_fault_is_refused_whole_and_names_the_learner(sch
     assert await school.events() == before
 
 
+@pytest.mark.capability(63)
 async def test_a_learner_edits_own_interests_and_only_own(school: Any) -> None:
     url, other = await profile_of(school, "s1"), await profile_of(school, "s2")
     student = school.client("student", learners=[await school.learner_id("s1")])
     done = await student.put(f"{url}/interests/dinosaurs", json={})
-    assert done.status_code == 200
+    facts = (await student.get(url, params={"after": done.json()["after"]})).json()["facts"]
+    interest = next(fact for fact in facts if fact["kind"] == "interest")
+    assert (interest["source"], interest["stale"]) == ("learner", False)
+    assert interest["expires_at"] > school.clock.now()
     assert (await student.put(f"{other}/interests/dinosaurs", json={})).status_code == 404
     gone = await student.delete(f"{url}/interests/dinosaurs", headers={"If-Match": done.headers["ETag"]})
     assert gone.json()["result"]["changes"] > 0
 
 
+@pytest.mark.capability(51)
 async def test_a_goal_is_refused_unless_it_can_be_measured_and_its_progress_is_computed(school: Any) -> None:
     url = await profile_of(school, "s1")
     student = school.client("student", learners=[await school.learner_id("s1")])
@@ -225,6 +239,7 @@ async def test_a_goal_is_refused_unless_it_can_be_measured_and_its_progress_is_c
     assert closed.status_code == 200
 
 
+@pytest.mark.capability(62)
 async def test_an_objection_gets_a_recorded_answer(school: Any) -> None:
     url = await profile_of(school, "s1")
     student = school.client("student", learners=[await school.learner_id("s1")])
@@ -325,6 +340,34 @@ async def test_a_proficiency_event_shows_in_the_profile_with_what_caused_it(scho
     assert [commit.command_id for commit in kept] == [event_id]
 
 
+async def test_progress_names_the_plan_that_the_site_published_last(school: Any) -> None:
+    told = PlanPublished(site_id="north", week="2026-W40", plan_id="plan-7", published_at_ms=school.clock.now())
+    said = Envelope(
+        id="plan-7-published",
+        service="scheduling",
+        type="atelier.scheduling.plan.v1.published",
+        time=school.clock.now(),
+        subject="north",
+        tenant="fictional",
+        stream="plan/north:2026-W40",
+        place=(1, 0),
+        previous=NOTHING,
+        incarnation="scheduling-log",
+        correlation_id="a cut-off",
+        causation_ids=(),
+        trace=None,
+        payload=told.SerializeToString(),
+    )
+    await school.bus.publish("scheduling.plan", [encode(said)])
+
+    async def shown() -> bool:
+        return await school.profile.plans.get("fictional", "north") is not None
+
+    await school.until(shown)
+    plan = (await school.client("coach").get(f"{await profile_of(school, 's1')}/progress")).json()["plan"]
+    assert (plan["plan_id"], plan["week"]) == ("plan-7", "2026-W40")
+
+
 async def told_to_neighbours(rig: Any, topic: str) -> list[Envelope]:
     """Everything published in a topic so far."""
     await rig.quiet()
@@ -334,6 +377,7 @@ async def told_to_neighbours(rig: Any, topic: str) -> list[Envelope]:
     return told
 
 
+@pytest.mark.capability(83)
 async def test_an_erased_learner_is_gone_everywhere_and_stays_gone(school: Any, roster: Any) -> None:
     url = await with_supports(school)
     student = school.client("student", learners=[await school.learner_id("s1")])

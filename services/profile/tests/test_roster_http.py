@@ -1,5 +1,6 @@
 """Rosters through the HTTP door: imported once, compared ever after, refused whole, rolled forward after a crash."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -79,6 +80,22 @@ async def test_an_outdated_preview_is_not_applied(rig: Any, roster: Any) -> None
     assert (late.status_code, late.json()["rule"]) == (409, "one-import-at-a-time")
 
 
+async def test_of_two_imports_accepted_at_once_one_is_applied_and_the_other_refused_whole(
+    rig: Any, roster: Any
+) -> None:
+    first = (await rig.admin.post(IMPORTS, content=roster.zip(), params={"preview": True}, headers=ZIP)).json()
+    roster.person("s9", "Given9", "Family9", "student", "south")
+    second = (await rig.admin.post(IMPORTS, content=roster.zip(), params={"preview": True}, headers=ZIP)).json()
+    ids = [first["import_id"], second["import_id"]]
+    answers = await asyncio.gather(*(rig.admin.post(f"{IMPORTS}/{one}/acceptance", json={}) for one in ids))
+    await rig.quiet()
+    states = [(await rig.admin.get(f"{IMPORTS}/{one}")).json()["state"] for one in ids]
+    refused_at_once = [answer.status_code for answer in answers].count(409)
+    assert sorted(states) == (["completed", "previewed"] if refused_at_once else ["completed", "refused"])
+    learners = (await rig.admin.get("/profile/v1/learners")).json()["items"]
+    assert len(learners) == (4 if states[0] == "completed" else 5)
+
+
 async def test_more_deactivations_than_the_threshold_are_refused_unless_confirmed(rig: Any, roster: Any) -> None:
     await rig.import_roster(roster.zip())
     before = await rig.profile.service.store.head("fictional")
@@ -94,9 +111,10 @@ async def test_more_deactivations_than_the_threshold_are_refused_unless_confirme
 
 async def test_the_same_idempotency_key_answers_again_and_refuses_another_file(rig: Any, roster: Any) -> None:
     headers = {**ZIP, "Idempotency-Key": '"nightly-1"'}
-    first = await rig.admin.post(IMPORTS, content=roster.zip(), headers=headers)
+    sent = roster.zip()
+    first = await rig.admin.post(IMPORTS, content=sent, headers=headers)
     await rig.quiet()
-    again = await rig.admin.post(IMPORTS, content=roster.zip(), headers=headers)
+    again = await rig.admin.post(IMPORTS, content=sent, headers=headers)
     assert (first.json()["import_id"], first.status_code) == (again.json()["import_id"], again.status_code)
     assert again.json()["repeated"] is True
     roster.person("s9", "Given9", "Family9", "student", "south")
@@ -117,7 +135,7 @@ async def test_an_import_broken_off_in_the_middle_is_rolled_forward(rig: Any, ro
     assert answer.status_code == 202
 
     async def begun() -> bool:
-        return (await rig.events()) > 150
+        return bool(await rig.events() > 150)
 
     await rig.until(begun)
     await rig.stop()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from atelier.assessment.v1.events_pb2 import MasteryChanged
+from atelier.scheduling.v1.events_pb2 import PlanPublished
 from atelier_common.backfill import Backfill
 from atelier_common.bus.port import Bus
 from atelier_common.clock import Clock
@@ -27,6 +28,7 @@ from atelier_profile.projections.district_people import district_people
 from atelier_profile.projections.learner_profile import learner_profile
 from atelier_profile.projections.learner_progress import MASTERY_CHANGED, learner_progress
 from atelier_profile.projections.learner_voice import learner_voice
+from atelier_profile.projections.published_plans import PLAN_NOT_WANTED, PLAN_PUBLISHED, published_plans
 from atelier_profile.projections.roster_entries import roster_entries
 from atelier_profile.projections.roster_imports import roster_imports
 from atelier_profile.publish import translate
@@ -34,6 +36,10 @@ from atelier_profile.reactions.when_learner_erased import when_learner_erased
 from atelier_profile.reactions.when_roster_accepted import when_roster_accepted
 
 NAME = "profile"
+SUBSCRIPTIONS = (
+    Subscription("assessment", ("assessment.mastery",), {MASTERY_CHANGED: MasteryChanged}),
+    Subscription("scheduling", ("scheduling.plan",), {PLAN_PUBLISHED: PlanPublished}, PLAN_NOT_WANTED),
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ def build(
 ) -> BuiltProfile:
     """A profile service; nothing runs before ``service.start()``.
 
-    ``backfills`` has one for ``assessment``; ``threshold_percent`` is how much of a kind of record an import may deactivate unasked.
+    ``backfills`` are the logs of assessment and scheduling by name;
+    ``threshold_percent`` is how much of a kind of record an import may deactivate unasked.
     """
     service = Service(
         NAME, registry, store=store, documents=documents, bus=bus, clock=clock, backfills=backfills, owner=owner
@@ -76,11 +83,12 @@ def build(
     learners = service.project(learner_profile)
     people = service.project(district_people)
     entries = service.project(roster_entries)
-    for projection in (learner_progress, learner_voice, roster_imports):
+    for projection in (learner_progress, learner_voice, published_plans, roster_imports):
         service.project(projection)
     service.react(when_roster_accepted(store))
     service.react(when_learner_erased(keyring))
-    service.subscribe(Subscription("assessment", ("assessment.mastery",), {MASTERY_CHANGED: MasteryChanged}))
+    for subscription in SUBSCRIPTIONS:
+        service.subscribe(subscription)
     service.publish(translate)
     rosters = RosterImports(service.commands, store, keyring, entries, threshold_percent)
     profile = Profile(service, keyring, rosters, Access(learners, people), clock)

@@ -34,6 +34,10 @@ class Profile:
         return self.service.read("learner_progress")
 
     @property
+    def plans(self) -> ReadModel:
+        return self.service.read("published_plans")
+
+    @property
     def voice(self) -> ReadModel:
         return self.service.read("learner_voice")
 

@@ -19,10 +19,11 @@ _COACH_SEES = frozenset({Visibility.FAMILY, Visibility.STAFF})
 _SUPPORT_SEES = frozenset({Visibility.FAMILY, Visibility.STAFF, Visibility.SUPPORT, Visibility.RESTRICTED})
 
 
-def circles(caller: Caller) -> frozenset[Visibility]:
-    """The visibilities that this caller's roles open, of a learner whom the caller may see at all."""
+def circles(caller: Caller, learner_id: str) -> frozenset[Visibility]:
+    """The visibilities that this caller's roles open of this learner, whom the caller may see at all."""
     seen: frozenset[Visibility] = frozenset()
-    if caller.has("student", "guardian"):
+    # Who teaches and has a child at the school is family to that child alone.
+    if caller.has("student", "guardian") and learner_id in caller.learners:
         seen |= _FAMILY_SEES
     if caller.has("coach"):
         seen |= _COACH_SEES

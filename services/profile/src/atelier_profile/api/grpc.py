@@ -50,8 +50,7 @@ class ProfileServicer(service_pb2_grpc.ProfileServiceServicer):
         self, request: service_pb2.GetProgressRequest, _context: Any
     ) -> service_pb2.GetProgressResponse:
         caller = _caller(request.tenant)
-        if not caller.has("operator"):
-            await self._profile.access.learner(caller, request.learner_id, None, *STAFF)
+        document = await self._profile.access.learner(caller, request.learner_id, None, *STAFF, "operator")
         if request.after_stream:
             await self._profile.progress.caught_up(caller.tenant, request.after_stream, request.after_version)
         found = await self._profile.progress.all(caller.tenant, "learner", request.learner_id, request.learner_id)
@@ -66,8 +65,13 @@ class ProfileServicer(service_pb2_grpc.ProfileServiceServicer):
             )
             for _, held in found
         ]
+        plan = await self._profile.plans.get(caller.tenant, document["site"])
         return service_pb2.GetProgressResponse(
-            learner_id=request.learner_id, competencies=shown, earned_count=sum(one.earned for one in shown)
+            learner_id=request.learner_id,
+            competencies=shown,
+            earned_count=sum(one.earned for one in shown),
+            plan_id=plan["plan_id"] if plan else None,
+            plan_week=plan["week"] if plan else None,
         )
 
 

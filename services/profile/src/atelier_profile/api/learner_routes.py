@@ -94,7 +94,7 @@ def learner_routes(profile: Profile) -> APIRouter:
     async def show_learner(learner_id: str, caller: CallerDep, after: AfterDep) -> Response:
         """What this reader may know of a learner: every fact with source, time, confidence, visibility; stale ones marked."""
         document = await profile.access.learner(caller, learner_id, after)
-        facts = facts_of(document, circles(caller), profile.clock.now())
+        facts = facts_of(document, circles(caller, learner_id), profile.clock.now())
         facts, name = await opened(
             profile.keyring, caller.tenant, [facts, {"display_name": document["entry"]["display_name"]}]
         )
@@ -195,13 +195,15 @@ def learner_routes(profile: Profile) -> APIRouter:
     @router.get("/learners/{learner_id}/progress")
     async def show_progress(learner_id: str, caller: CallerDep, after: AfterDep) -> Response:
         """What the learner has shown. One answer for learner, guardian and coach: there is no second number."""
-        await profile.access.learner(caller, learner_id)
+        document = await profile.access.learner(caller, learner_id)
         if after is not None:
             await profile.progress.caught_up(caller.tenant, after.stream, after.version)
         found = await profile.progress.all(caller.tenant, "learner", learner_id, learner_id)
         competencies = [{name: value for name, value in held.items() if name != "learner"} for _, held in found]
         earned = sum(held["earned"] for held in competencies)
-        return JsonResponse({"learner_id": learner_id, "earned_count": earned, "competencies": competencies})
+        plan = await profile.plans.get(caller.tenant, document["site"])
+        body = {"learner_id": learner_id, "earned_count": earned, "competencies": competencies, "plan": plan}
+        return JsonResponse(body)
 
     @router.post("/learners/{learner_id}/erasure")
     async def erase_learner(learner_id: str, request: Request, caller: CallerDep) -> Response:

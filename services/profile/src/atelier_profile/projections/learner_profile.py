@@ -50,8 +50,14 @@ def _enrolled(_document: Body | None, event: LearnerEnrolled, recorded: Recorded
 def _entered(document: Body | None, event: Any, recorded: RecordedEvent, key: str) -> Body:
     entry = plain(event.entry)
     site_ids = entry["site_ids"]
-    site = site_order(site_ids[0] if site_ids else "", key)
-    return {**(document or {}), "entry": entry, "site_order": site, "version": recorded.version}
+    site = site_ids[0] if site_ids else ""
+    return {
+        **(document or {}),
+        "entry": entry,
+        "site": site,
+        "site_order": site_order(site, key),
+        "version": recorded.version,
+    }
 
 
 def _active(active: bool) -> Handler:
