@@ -10,7 +10,7 @@ from atelier_pathing.engine.frontier import Step, frontier, met_by
 from atelier_pathing.engine.graph import Graph
 from atelier_pathing.engine.standing import Standing
 
-PER_SUBJECT = 12
+PER_SUBJECT = 8
 """How many steps of a subject are published; what a learner is ready for beyond them can always be asked."""
 
 
@@ -84,11 +84,8 @@ def _moved(told: FrontierStep, now: Estimate | None) -> bool:
         return False
     if told.estimate is None or told.uncertainty is None:
         return True
-    return (
-        abs(told.estimate - now.estimate) >= BANDS.moves_at
-        or (told.uncertainty > BANDS.probe_above) != (now.uncertainty > BANDS.probe_above)
-        or (told.without_progress >= BANDS.stuck_after) != (now.without_progress >= BANDS.stuck_after)
-    )
+    before = Estimate(told.estimate, told.uncertainty, without_progress=told.without_progress)
+    return BANDS.moved(before, now)
 
 
 def _told(competency_id: str, subject: str, state: StepState, after: PathState) -> FrontierStep:

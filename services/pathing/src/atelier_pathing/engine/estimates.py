@@ -23,8 +23,10 @@ class Estimate:
 class Bands:
     """Where certainty ends and success begins.
 
-    Above ``probe_above`` (a standard deviation) nothing is known well enough: the next step is a probe, not a lesson.
-    From ``success_from`` on, surely, the learner succeeds, also where mastery was not formally earned.
+    Above ``probe_above`` (a standard error) too little is known: the next step is a probe, not a lesson. From
+    ``success_from`` on, if certain, the learner succeeds, also where mastery was not formally earned. A move of
+    ``moves_at`` or more, and of at least half the standard error, is told to the neighbours; so is the answer that makes
+    ``stuck_after`` without progress.
     """
 
     probe_above: float = 0.2
@@ -34,6 +36,14 @@ class Bands:
 
     def uncertain(self, estimate: Estimate | None) -> bool:
         return estimate is None or (not estimate.earned and estimate.uncertainty > self.probe_above)
+
+    def moved(self, told: Estimate, now: Estimate) -> bool:
+        """Whether neighbours who were told ``told`` should hear of ``now``."""
+        return (
+            abs(told.estimate - now.estimate) >= max(self.moves_at, now.uncertainty / 2)
+            or self.uncertain(told) != self.uncertain(now)
+            or (told.without_progress >= self.stuck_after) != (now.without_progress >= self.stuck_after)
+        )
 
     def succeeds(self, estimate: Estimate | None) -> bool:
         return estimate is not None and (
