@@ -109,8 +109,8 @@ class Alignment:
     def _agreed(self, own: Sequence[Commit], owners: Sequence[Arrival]) -> int:
         """How many of the owner's events this log holds already under an earlier incarnation, word for word.
 
-        Where this log holds more than the restored owner has, the last common event is taken in once more, so that whoever
-        folds the stream ends with the owner's present fact and not with one that its log has lost.
+        Where this log holds more than the restored owner has, the events of the last common commit are taken in once more, so
+        that whoever folds the stream ends with the owner's present facts and not with one that its log has lost.
         """
         held: dict[Place, StoredEvent] = {}
         for commit in own:
@@ -119,7 +119,7 @@ class Alignment:
                 held = {place: event for place, event in held.items() if place <= found[1]}
                 if commit.events:
                     held[found[1]] = commit.events[0]
-        agreed, last_kept = 0, 0
+        agreed, last_kept, last_version = 0, 0, 0
         for arrival in owners:
             envelope = arrival.envelope
             if envelope is None:
@@ -127,7 +127,8 @@ class Alignment:
             if self._reader.wants(envelope.type):
                 if held.pop(envelope.place, None) != self._reader.stored(envelope):
                     break
-                last_kept = agreed
+                if envelope.place[0] != last_version:
+                    last_kept, last_version = agreed, envelope.place[0]
             agreed += 1
         return last_kept if held and agreed == len(owners) else agreed
 

@@ -11,6 +11,9 @@ from atelier_common import ingested
 from atelier_common.conformance.material import TENANT, append
 from atelier_common.conformance.notes import (
     TOPIC,
+    Doodled,
+    KeptPrivate,
+    Noted,
     Reader,
 )
 from atelier_common.conformance.reading_world import ReadingWorld
@@ -48,6 +51,16 @@ class RestoringSuite(ReadingWorld):
         assert await self.reader.held("note/lost-tail") == ["1", "2", "3", "2", "later"]
         assert await self.reader.held("note/lost") == ["1", "2", "3", "later"]
         assert await self.reader.parked() == {}
+
+    async def test_facts_said_together_are_taken_in_again_together(self) -> None:
+        await self.notes.note("note/a", "1")
+        await self.notes.write("note/a", Doodled(), Noted("2, first part"), KeptPrivate(), Noted("2, second part"))
+        await self.notes.note("note/a", "3")
+        await self.settle("note/a")
+        await self.restore_owner({"note/a": 2})
+        await self.reader.inlet.look_after()
+        parts = ["2, first part", "2, second part"]
+        assert await self.reader.held("note/a") == ["1", *parts, "3", *parts]
 
     async def test_a_restored_owner_is_noticed_without_any_message(self) -> None:
         await self.notes.note("note/a", "1", "2", "3")
