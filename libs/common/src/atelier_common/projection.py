@@ -118,7 +118,8 @@ class ReadModel:
             if left <= 0:
                 return False
             try:
-                await asyncio.wait_for(woken.wait(), min(left, 0.25))
+                async with asyncio.timeout(min(left, 0.25)):
+                    await woken.wait()
             except TimeoutError:
                 # Another process may be the one that applies; then only its cursor tells.
                 continue

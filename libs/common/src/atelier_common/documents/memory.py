@@ -178,6 +178,7 @@ class MemoryDocuments:
     def __init__(self, server_clock: Callable[[], int] = system_milliseconds, faults: Faults | None = None) -> None:
         self._database = _Database(server_clock)
         self._faults: Faults = faults or NoFaults()
+        self._faultless = faults is None
         self._seen = 0
 
     def client(self, faults: Faults | None = None) -> "MemoryDocuments":
@@ -193,6 +194,14 @@ class MemoryDocuments:
                     held.index(each)
 
     async def write(self, writes: Sequence[Write]) -> list[bool]:
+        if self._faultless:
+            return await self._write(writes)
+        # What has been sent is on its way: a caller who is cancelled meanwhile does not call it back.
+        sent = asyncio.ensure_future(self._write(writes))
+        sent.add_done_callback(_forget_failure)
+        return await asyncio.shield(sent)
+
+    async def _write(self, writes: Sequence[Write]) -> list[bool]:
         outcomes = []
         for write in writes:
             effect = Effect(type(write).__name__.lower(), write.tenant, write.collection, write.id)
@@ -251,6 +260,12 @@ class MemoryDocuments:
         found = self._database.as_of(self._seen, tenant, collection).scan(field, low, high, limit, descending)
         await self._faults.after(effect)
         return found
+
+
+def _forget_failure(sent: asyncio.Future[list[bool]]) -> None:
+    """Where the caller is still there it meets the failure itself."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 def _encode(body: Body, now: int) -> bytes:

@@ -1,0 +1,162 @@
+"""A world in which time, failures and luck come from one seed: an event loop without a clock, and faults at every
+await.
+
+Nothing here waits for real: when every task sleeps, time jumps to the next one that wakes. Weeks of leases, retries and
+timers pass in seconds, and what a seed has done it does again (across processes with ``PYTHONHASHSEED`` fixed).
+"""
+
+import asyncio
+import selectors
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeVar
+
+from atelier_common.bus.port import Bus, BusSubscription, Message
+from atelier_common.documents.memory import Effect
+from atelier_common.errors import Unavailable
+
+Result = TypeVar("Result")
+
+
+class _NoWaiting(selectors.SelectSelector):
+    """Lets time pass instead of waiting for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("every task of the simulation waits for something that will never come")
+        self.now += max(0.0, timeout)
+        return []
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time jumps from one timer to the next. No sockets, no threads."""
+
+    def __init__(self) -> None:
+        self._waiting = _NoWaiting()
+        super().__init__(self._waiting)
+
+    def time(self) -> float:
+        return self._waiting.now
+
+
+def simulate(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run ``main`` to its end in simulated time; tasks that it leaves behind are cancelled."""
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        return runner.run(main)
+
+
+def loop_milliseconds() -> int:
+    """The running loop's time: the clock of simulated servers."""
+    return 1_000_000 + int(asyncio.get_running_loop().time() * 1000)
+
+
+class LoopClock:
+    """Domain time that runs ``speed`` times as fast as the loop's."""
+
+    def __init__(self, start: int, speed: int) -> None:
+        self._start = start
+        self._speed = speed
+
+    def now(self) -> int:
+        return self._start + int(asyncio.get_running_loop().time() * 1000) * self._speed
+
+
+@dataclass
+class Weather:
+    """How bad it is: probabilities per effect, and seconds."""
+
+    lost_request: float = 0.01
+    lost_reply: float = 0.01
+    delayed: float = 0.3
+    delay: float = 0.03
+    stuck: float = 0.003
+    stuck_for: float = 15.0
+    crash: float = 0.0015
+    stale: float = 0.25
+    stale_by: int = 25
+
+    def clear_up(self) -> None:
+        """From now on nothing fails."""
+        self.lost_request = self.lost_reply = self.delayed = self.stuck = self.crash = self.stale = 0.0
+
+
+class SeededFaults:
+    """The fate of one replica: each of its effects may be delayed, lost, robbed of its reply or its last.
+
+    A crash lets nothing of the replica happen any more; what it has sent before may still arrive. ``stale_scans`` names
+    the (collection, field) whose scans may show the past; the others are read from the primary with a majority.
+    """
+
+    def __init__(self, random: Random, weather: Weather, stale_scans: Iterable[tuple[str, str]] = ()) -> None:
+        self._random = random
+        self._weather = weather
+        self._stale_scans = frozenset(stale_scans)
+        self.crashed = asyncio.Event()
+        self.effects = 0
+        self.struck = 0
+
+    async def before(self, _effect: Effect | None = None) -> None:
+        self._check_alive()
+        self.effects += 1
+        if self._strikes(self._weather.crash):
+            self.crashed.set()
+            self._check_alive()
+        if self._strikes(self._weather.lost_request):
+            raise ConnectionError("the request was lost")
+        if self._strikes(self._weather.stuck):
+            await asyncio.sleep(self._random.uniform(0, self._weather.stuck_for))
+        elif self._random.random() < self._weather.delayed:
+            await asyncio.sleep(self._random.uniform(0, self._weather.delay))
+        else:
+            await asyncio.sleep(0)
+
+    async def after(self, _effect: Effect | None = None) -> None:
+        if self._strikes(self._weather.lost_reply):
+            raise ConnectionError("the reply was lost")
+        if self._random.random() < self._weather.delayed:
+            await asyncio.sleep(self._random.uniform(0, self._weather.delay))
+        self._check_alive()
+
+    def staleness(self, effect: Effect) -> int:
+        if (effect.collection, effect.subject) in self._stale_scans and self._strikes(self._weather.stale):
+            return self._random.randint(1, self._weather.stale_by)
+        return 0
+
+    def _strikes(self, probability: float) -> bool:
+        strikes = self._random.random() < probability
+        self.struck += strikes
+        return strikes
+
+    def _check_alive(self) -> None:
+        if self.crashed.is_set():
+            raise ConnectionError("this replica is no more")
+
+
+class FaultyBus:
+    """A replica's way to the bus: publishing may fail before or after the messages are there."""
+
+    def __init__(self, bus: Bus, faults: SeededFaults) -> None:
+        self._bus = bus
+        self._faults = faults
+
+    async def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        try:
+            await self._faults.before()
+            await self._bus.publish(topic, messages)
+            await self._faults.after()
+        except ConnectionError as error:
+            raise Unavailable(str(error)) from error
+
+    def expect(self, group: str, topics: Sequence[str]) -> None:
+        self._bus.expect(group, topics)
+
+    def subscribe(self, group: str, topics: Sequence[str]) -> BusSubscription:
+        return self._bus.subscribe(group, topics)
+
+    async def close(self) -> None:
+        await self._bus.close()
