@@ -41,6 +41,7 @@ class ProjectionRunner:
         self._parking = Parking(documents)
         self._parked: dict[str, dict[str, int]] = {}
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
+        self._handed_on: dict[str, int] = {}
         self._remembered = remembered
         self.follower = Follower(
             f"projection:{self.collection}",
@@ -54,6 +55,7 @@ class ProjectionRunner:
         """Follow the log until cancelled or fenced off."""
         await self._documents.ensure_index(self.collection, self.projection.indexes)
         self._recent.clear()
+        self._handed_on.clear()
         self._parked.clear()
         await self.follower.run(epoch)
 
@@ -82,6 +84,9 @@ class ProjectionRunner:
         return self._parked[tenant]
 
     async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:
+        if commits[0].position <= self._handed_on.get(tenant, 0):
+            # These come again, so it is not known which of the documents remembered here were written.
+            self._recent.clear()
         try:
             writes, failed = await self._apply(tenant, commits, only=None)
         except Exception:
@@ -89,6 +94,7 @@ class ProjectionRunner:
             raise
         for key in failed:
             self._recent.pop((tenant, key), None)
+        self._handed_on[tenant] = commits[-1].position
         return Handled(commits[-1].position, tuple(writes))
 
     async def _apply(
