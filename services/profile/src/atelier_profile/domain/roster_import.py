@@ -13,6 +13,9 @@ from atelier_common.errors import NotFound, RuleBroken
 
 from atelier_profile.domain.registry import registry
 
+UNGUARDED = frozenset({"academic_session"})
+"""Kinds that come and go with the calendar, so that no threshold guards them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -52,14 +55,15 @@ class ImportPlan:
 
     @property
     def deactivated(self) -> int:
-        return sum(count.deactivated for count in self.counts.values())
+        """Records of guarded kinds that would be deactivated: the number to confirm."""
+        return sum(count.deactivated for kind, count in self.counts.items() if kind not in UNGUARDED)
 
     def beyond_threshold(self) -> tuple[str, ...]:
         """Kinds of record of which more than the threshold would be deactivated."""
         return tuple(
             kind
             for kind, count in sorted(self.counts.items())
-            if count.deactivated * 100 > self.threshold_percent * count.active
+            if kind not in UNGUARDED and count.deactivated * 100 > self.threshold_percent * count.active
         )
 
 

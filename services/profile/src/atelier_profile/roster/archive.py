@@ -2,7 +2,9 @@
 
 import csv
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -36,7 +38,7 @@ def read_archive(content: bytes) -> Tables:
     """Every roster table of the zip that its manifest calls bulk; a table that it calls absent is empty."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error) as error:
         raise InvalidInput("this is not a zip file", table="", row=0, column="") from error
     with archive:
         members = _members(archive)
@@ -160,5 +162,13 @@ def _cells(archive: zipfile.ZipFile, member: zipfile.ZipInfo, table: str) -> Ite
         raise refused("the file is not UTF-8", table, row + 1) from error
     except csv.Error as error:
         raise refused(f"this is not CSV as RFC 4180 has it ({error})", table, row + 1) from error
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise refused("the zip is damaged here", table, row + 1) from error
