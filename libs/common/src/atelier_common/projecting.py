@@ -1,11 +1,13 @@
 """The runner of one projection: applies the log to documents, parks what cannot be applied, rebuilds beside."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 
 from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Replace, Write
+from atelier_common.errors import Unavailable
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
@@ -17,8 +19,8 @@ from atelier_common.projection import STATES, Projection, ReadModel
 class ProjectionRunner:
     """Applies one projection. A key whose event cannot be applied is parked whole; the others go on.
 
-    Each document carries ``watermark``, the position of the last commit in it, and is written only over an older one: a batch
-    that comes again and a runner that was replaced meanwhile change nothing.
+    Each document carries ``watermark``, the position of the last commit in it, and is written only over an older one: a
+    batch that comes again and a runner that was replaced meanwhile change nothing.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class ProjectionRunner:
         self._parked: dict[str, dict[str, int]] = {}
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
         self._handed_on: dict[str, int] = {}
+        self._alone = asyncio.Lock()
         self._remembered = remembered
         self.follower = Follower(
             f"projection:{self.collection}",
@@ -60,22 +63,39 @@ class ProjectionRunner:
         await self.follower.run(epoch)
 
     async def unpark(self, tenant: str, key: str) -> None:
-        """Apply what waited for a key, in order, up to where the runner stands. Raises what still stops it; then it stays parked."""
-        since = (await self._parked_keys(tenant)).get(key)
-        if since is None:
-            return
-        after = since - 1
-        while (commits := await self._store.read_log(tenant, after)) and after < self.follower.position(tenant):
-            commits = [commit for commit in commits if commit.position <= self.follower.position(tenant)]
-            if not commits:
-                break
+        """Apply what waited for a key, in order, up to where the runner stands. Raises what still stops it; then it
+        stays parked.
+
+        Raises Unavailable where another process leads.
+        """
+        async with self._alone:
+            since = (await self._parked_keys(tenant)).get(key)
+            if since is None:
+                return
+            until = max(self._handed_on.get(tenant, 0), self.follower.position(tenant))
+            if until < since:
+                raise Unavailable(
+                    f"{self.projection.name} has not come to {key} in this process; unpark where it is led"
+                )
+            after = since - 1
+            while after < until:
+                commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
+                if not commits:
+                    raise Unavailable("the log cannot be read up to where the projection stands; try again")
+                await self._apply_parked(tenant, commits, key)
+                after = commits[-1].position
+            await self._parking.release(tenant, self.follower.name, key)
+            del self._parked[tenant][key]
+
+    async def _apply_parked(self, tenant: str, commits: Sequence[Commit], key: str) -> None:
+        try:
             writes, failed = await self._apply(tenant, commits, only=key)
             if failed:
                 raise failed[key]
             await self._documents.write(writes)
-            after = commits[-1].position
-        await self._parking.release(tenant, self.follower.name, key)
-        del self._parked[tenant][key]
+        except Exception:
+            self._recent.pop((tenant, key), None)
+            raise
 
     async def _parked_keys(self, tenant: str) -> dict[str, int]:
         if tenant not in self._parked:
@@ -84,18 +104,19 @@ class ProjectionRunner:
         return self._parked[tenant]
 
     async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:
-        if commits[0].position <= self._handed_on.get(tenant, 0):
-            # These come again, so it is not known which of the documents remembered here were written.
-            self._recent.clear()
-        try:
-            writes, failed = await self._apply(tenant, commits, only=None)
-        except Exception:
-            self._recent.clear()
-            raise
-        for key in failed:
-            self._recent.pop((tenant, key), None)
-        self._handed_on[tenant] = commits[-1].position
-        return Handled(commits[-1].position, tuple(writes))
+        async with self._alone:
+            if commits[0].position <= self._handed_on.get(tenant, 0):
+                # These come again, so it is not known which of the documents remembered here were written.
+                self._recent.clear()
+            try:
+                writes, failed = await self._apply(tenant, commits, only=None)
+            except Exception:
+                self._recent.clear()
+                raise
+            for key in failed:
+                self._recent.pop((tenant, key), None)
+            self._handed_on[tenant] = commits[-1].position
+            return Handled(commits[-1].position, tuple(writes))
 
     async def _apply(
         self, tenant: str, commits: Sequence[Commit], only: str | None
@@ -114,7 +135,8 @@ class ProjectionRunner:
                         failed[key], positions[key] = opened.error, opened.commit.position
                 continue
             for key in self.projection.keys(opened):
-                if (only is None and key not in parked) or key == only:
+                # What stands before the event that parked a key may not be written yet, if the batch comes again.
+                if key == only or (only is None and opened.position < parked.get(key, opened.position + 1)):
                     by_key.setdefault(key, []).append(opened)
         documents = await self._load(tenant, list(by_key))
         writes: list[Write] = []

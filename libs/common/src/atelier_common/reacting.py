@@ -19,10 +19,11 @@ from atelier_common.reaction import Issue, Reaction
 
 
 class ReactionRunner:
-    """Runs one reaction. Commands carry ids made from their cause, so that what runs again after a crash is answered, not repeated.
+    """Runs one reaction. Commands carry ids made from their cause, so that what runs again after a crash is answered,
+    not repeated.
 
-    A stream whose event makes the reaction fail, or whose command the domain refuses, is parked whole; other streams go on. Only
-    Unavailable and lost races are tried again.
+    A stream whose event makes the reaction fail, or whose command the domain refuses, is parked whole; other streams go
+    on. Only Unavailable and lost races are tried again.
     """
 
     def __init__(
@@ -40,65 +41,82 @@ class ReactionRunner:
         self._models = models
         self._opener = Opener(store, registry)
         self._parking = Parking(documents)
-        self._parked: dict[str, set[str]] = {}
+        self._parked: dict[str, dict[str, int]] = {}
+        self._handed_on: dict[str, int] = {}
+        self._alone = asyncio.Lock()
         self.follower = Follower(f"reaction:{reaction.name}", store, documents, self._handle)
 
     async def run(self, epoch: int) -> None:
         """Follow the log until cancelled or fenced off."""
         self._parked.clear()
+        self._handed_on.clear()
         await self.follower.run(epoch)
 
     async def unpark(self, tenant: str, stream: str) -> None:
-        """React to what waited on a stream, in order. Raises what still stops it; then it stays parked."""
-        entries = [entry for entry in await self._parking.parked(tenant, self.follower.name) if entry.key == stream]
-        if not entries:
-            return
-        after = entries[0].since - 1
-        until = self.follower.position(tenant)
-        while after < until:
-            commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
-            if not commits:
-                break
-            mine = [commit for commit in commits if commit.stream == stream]
-            for opened in await self._opener.open(tenant, mine, self.reaction.types):
-                if isinstance(opened, Unreadable):
-                    raise opened.error
-                for refusal in (await self._carry_out(tenant, await self.reaction.react([opened]))).values():
-                    raise refusal
-            after = commits[-1].position
-        await self._parking.release(tenant, self.follower.name, stream)
-        (await self._parked_streams(tenant)).discard(stream)
+        """React to what waited on a stream, in order. Raises what still stops it; then it stays parked.
 
-    async def _parked_streams(self, tenant: str) -> set[str]:
+        Raises Unavailable where another process leads.
+        """
+        async with self._alone:
+            since = (await self._parked_streams(tenant)).get(stream)
+            if since is None:
+                return
+            until = max(self._handed_on.get(tenant, 0), self.follower.position(tenant))
+            if until < since:
+                raise Unavailable(
+                    f"{self.reaction.name} has not come to {stream} in this process; unpark where it is led"
+                )
+            after = since - 1
+            while after < until:
+                commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
+                if not commits:
+                    raise Unavailable("the log cannot be read up to where the reaction stands; try again")
+                mine = [commit for commit in commits if commit.stream == stream]
+                for opened in await self._opener.open(tenant, mine, self.reaction.types):
+                    if isinstance(opened, Unreadable):
+                        raise opened.error
+                    for refusal in (await self._carry_out(tenant, await self.reaction.react([opened]))).values():
+                        raise refusal
+                after = commits[-1].position
+            await self._parking.release(tenant, self.follower.name, stream)
+            del self._parked[tenant][stream]
+
+    async def _parked_streams(self, tenant: str) -> dict[str, int]:
         if tenant not in self._parked:
             found = await self._parking.parked(tenant, self.follower.name)
-            self._parked[tenant] = {entry.key for entry in found}
+            self._parked[tenant] = {entry.key: entry.since for entry in found}
         return self._parked[tenant]
 
     async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:
-        position = commits[-1].position
+        async with self._alone:
+            await self._react_to(tenant, commits)
+            self._handed_on[tenant] = commits[-1].position
+            return Handled(commits[-1].position)
+
+    async def _react_to(self, tenant: str, commits: Sequence[Commit]) -> None:
         parked = await self._parked_streams(tenant)
         events: list[RecordedEvent] = []
         for opened in await self._opener.open(tenant, commits, self.reaction.types):
             if isinstance(opened, Unreadable):
                 await self._park(tenant, opened.commit.stream, opened.error, opened.commit.position)
-            elif opened.stream not in parked:
+            elif opened.position < parked.get(opened.stream, opened.position + 1):
+                # Also what stands before the event that parked a stream: if the batch comes again, it may not be done
+                # yet.
                 events.append(opened)
         if not events:
-            return Handled(position)
+            return
         for model in self._models:
             while not await model.reached(tenant, events[-1].position, timeout=5.0):
                 await asyncio.sleep(0)
         for event, refusal in (await self._react(tenant, events)).items():
             await self._park(tenant, event[0], refusal, event[1])
-        return Handled(position)
 
     async def _park(self, tenant: str, stream: str, error: Exception, position: int) -> None:
         parked = await self._parked_streams(tenant)
         if stream not in parked:
             reason = f"{type(error).__name__} in {self.reaction.name}"
             await self._parking.park(tenant, ParkedKey(self.follower.name, stream, reason, position))
-            parked.add(stream)
+            parked[stream] = position
 
     async def _react(self, tenant: str, events: Sequence[RecordedEvent]) -> dict[tuple[str, int], Exception]:
         """What stopped which stream at which position."""
