@@ -174,3 +174,11 @@ def test_identifiers_are_compared_in_lower_case() -> None:
     edge["originNodeURI"]["identifier"] = letters
     framework = read([upper, item(3)], [edge])
     assert framework.prerequisites[0].from_id == letters.lower() == framework.competencies[0].competency_id
+
+
+@pytest.mark.parametrize(
+    ("title", "subject"),
+    [("Grade 4 Mathematics", "Mathematics"), ("Reading, grades K-5", "Reading"), ("Third Grade", "General")],
+)
+def test_a_subject_never_names_a_grade(title: str, subject: str) -> None:
+    assert read([item(2)], [], title=title).competencies[0].subject == subject

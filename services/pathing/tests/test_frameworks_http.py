@@ -160,3 +160,16 @@ async def test_an_import_that_stopped_halfway_is_rolled_forward_at_the_next_star
         (shown,) = (await admin.get(FRAMEWORKS)).json()["frameworks"]
     assert (shown["state"], shown["adopted"]) == ("listed", True)
     assert len([heard for heard in school.heard if isinstance(heard, FrameworkListed)]) == 1
+
+
+async def test_a_competency_behind_more_gates_than_anybody_can_pass_is_refused(school: Any, make: Any) -> None:
+    package = make("ab", "a=>b")
+    item, edge = package["CFItems"][0], package["CFAssociations"][0]
+    for number in range(1, 300):
+        identifier = f"10000000-0000-4000-8000-{number:012d}"
+        package["CFItems"].append({**item, "identifier": identifier})
+        package["CFAssociations"].append(
+            {**edge, "identifier": identifier, "originNodeURI": {**edge["originNodeURI"], "identifier": identifier}}
+        )
+    refused = await school.adopt(package)
+    assert (refused.status_code, refused.json()["reason"]) == (422, "too-many-gates")

@@ -1,10 +1,11 @@
 """The frontier: what it never contains, and that steps agree with the whole."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from atelier_pathing.case.order import find_cycle, topological_order
 from atelier_pathing.engine.estimates import Estimate
-from atelier_pathing.engine.frontier import Wishes, frontier, reasons
+from atelier_pathing.engine.frontier import Wishes, frontier, placement_probes, reasons
 from atelier_pathing.engine.graph import Edge, Graph, Node, build_graph
 from atelier_pathing.engine.standing import COVERED, CREDITED, EARNED, GATE_MET, WAIVED, advance, own_flags, stand
 from hypothesis import given, settings
@@ -83,6 +84,22 @@ def test_reasons_name_each_gate_and_how_it_is_met() -> None:
         {"code": "gate-met", "competency_id": "a", "by": "waiver"},
         {"code": "gate-unmet", "competency_id": "b"},
     ]
+
+
+def test_a_newcomer_is_placed_on_a_long_chain_by_a_few_probes() -> None:
+    names = "".join(chr(ord("a") + place) for place in range(20))
+    chain = graph_of(names, *((first, second, True) for first, second in pairwise(names)))
+    for knows in range(21):
+        standing, asked = stand(chain, {}), 0
+        while probes := placement_probes(standing):
+            (probe,) = probes
+            right = chain.place[probe] < knows
+            standing = advance(standing, chain.place[probe], own_flags(KNOWN if right else LEARNING, False, False))
+            asked += 1
+        assert asked <= 5
+        ready = {number for number in range(20) if standing.is_ready(number)}
+        assert max(ready, default=0) <= knows
+        assert knows == 20 or ready & {knows, knows - 1}
 
 
 @st.composite

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from atelier_pathing.api.showing import ADULT_ROLES, competency_for, is_adult
+from atelier_pathing.case.grades import without_grades
 from atelier_pathing.case.model import Framework
 from atelier_pathing.case.reading import parse_package, read_framework
 from atelier_pathing.curriculum import Curriculum, marks_of, taught
@@ -26,10 +27,17 @@ from atelier_pathing.domain.framework import (
     ImportFramework,
     MarkPrerequisite,
 )
-from atelier_pathing.packages import chunks_of, pack
+from atelier_pathing.packages import Marks, chunks_of, pack
 
 IMPORTERS = ("district-admin",)
 MOST_FINDINGS = 100
+_PACKAGE_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "A CFPackage of CASE 1.0 or 1.1",
+        "content": {"application/json": {"schema": {"type": "object", "required": ["CFDocument"]}}},
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Mark(BaseModel):
 def framework_routes(parts: FrameworkParts) -> APIRouter:
     router = APIRouter(prefix="/pathing", tags=["frameworks"])
 
-    @router.post("/v1/frameworks")
+    @router.post("/v1/frameworks", openapi_extra=_PACKAGE_BODY)
     async def import_framework(
         request: Request,
         caller: CallerDep,
@@ -65,6 +73,7 @@ def framework_routes(parts: FrameworkParts) -> APIRouter:
         require(caller, *IMPORTERS)
         framework, pieces = await asyncio.to_thread(_understand, await request.body())
         present = await parts.catalogue.get(caller.tenant, framework.framework_id)
+        await asyncio.to_thread(_teachable, framework, {} if present is None else marks_of(present))
         follows = await _adopts(parts, caller.tenant, framework.framework_id) if adopt is None else adopt
         shown = _imported(framework, follows)
         if preview:
@@ -140,10 +149,7 @@ def framework_routes(parts: FrameworkParts) -> APIRouter:
         require(caller, *ADULT_ROLES)
         present = await parts.curriculum.present(caller.tenant, framework_id)
         edge = (mark.from_id.lower(), mark.to_id.lower())
-        try:
-            taught(present.framework, {**present.marks, edge: mark.essential})
-        except ValueError as error:
-            raise InvalidInput(f"This cannot be taught: {error}.", field="to_id") from error
+        _teachable(present.framework, {**present.marks, edge: mark.essential})
         exists = any((known.from_id, known.to_id) == edge for known in present.framework.prerequisites)
         context = command_context(request, caller, parts.clock)
         command: FrameworkCommand = MarkPrerequisite(
@@ -164,6 +170,14 @@ def framework_routes(parts: FrameworkParts) -> APIRouter:
 def _understand(content: bytes) -> tuple[Framework, list[bytes]]:
     package = parse_package(content)
     return read_framework(package), pack(package)
+
+
+def _teachable(framework: Framework, marks: Marks) -> None:
+    """Refuse now what every learner's path would stumble over later. Raises InvalidInput."""
+    try:
+        taught(framework, marks)
+    except ValueError as error:
+        raise InvalidInput(f"This cannot be taught: {error}.", reason="too-many-gates") from error
 
 
 async def _adopts(parts: FrameworkParts, tenant: str, framework_id: str) -> bool:
@@ -237,7 +251,7 @@ def _catalogued(body: Body, adult: bool) -> dict[str, Any]:
     listed = len(body["listed"]) == body["chunks"]
     shown: dict[str, Any] = {
         "framework_id": body["framework_id"],
-        "title": body["title"],
+        "title": body["title"] if adult else without_grades(body["title"]),
         "state": "listed" if listed else "listing",
         "adopted": bool(body["adopted"]["digest"]),
         "up_to_date": body["adopted"]["digest"] == body["imported"]["digest"],

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query
 from atelier_pathing.api.showing import ADULT_ROLES, ROLE_SHOWN, competency_for, is_adult, sentences
 from atelier_pathing.domain.path_revision import PER_SUBJECT
 from atelier_pathing.domain.path_state import standing_on
-from atelier_pathing.engine.frontier import frontier
+from atelier_pathing.engine.frontier import frontier, placement_probes
 from atelier_pathing.reading import OpenedPath, Paths, Revision, counted
 
 NOTE = "path_note"
@@ -45,7 +45,8 @@ def path_routes(readers: PathReaders) -> APIRouter:
     ) -> JsonResponse:
         """What the learner is ready for now, in order, each with why. Every essential prerequisite of it is met.
 
-        It is read from the log itself, so every accepted edit and all noted evidence is in it.
+        It is read from the log itself, so every accepted edit and all noted evidence is in it. ``probes_beyond`` are
+        not to be taught yet: somebody asked to test out of them, or an answer there tells most of where the learner stands.
         """
         require_learner(caller, learner_id, *ADULT_ROLES)
         path = await readers.paths.open(caller.tenant, learner_id, framework_id)
@@ -67,7 +68,10 @@ def path_routes(readers: PathReaders) -> APIRouter:
             for step in steps
             if subject in ("", step.subject)
         ]
-        beyond = [key for key in sorted(path.state.asked) if key in path.taught.graph.place and not path.is_ready(key)]
+        graph = path.taught.graph
+        asked = [key for key in sorted(path.state.asked) if key in graph.place and not path.is_ready(key)]
+        placing = placement_probes(standing_on(path.state, graph))
+        beyond = dict.fromkeys((*asked, *placing))
         return JsonResponse(
             {
                 "learner_id": learner_id,
@@ -76,7 +80,11 @@ def path_routes(readers: PathReaders) -> APIRouter:
                 "as_of_ms": now,
                 "earned_count": path.earned_count,
                 "frontier": shown,
-                "probes_beyond": [_competency(path, key, caller, now) for key in beyond],
+                "probes_beyond": [
+                    {**_competency(path, key, caller, now), "asked": key in path.state.asked}
+                    for key in beyond
+                    if subject in ("", graph.nodes[graph.place[key]].subject)
+                ],
             },
             headers={"ETag": etag(path.state.revision)},
         )

@@ -1,23 +1,14 @@
 """How pathing's facts are told to one reader: no code and no grade to learners and guardians."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atelier_common.security.tokens import Caller
 
+from atelier_pathing.case.grades import without_grades
 from atelier_pathing.case.model import Competency
 
 ADULT_ROLES = ("district-admin", "principal", "counselor", "coach")
-
-_NUMBER = r"(?:k|\d{1,2}(?:st|nd|rd|th)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
-_ORDINAL = r"(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)"
-_GRADE = re.compile(
-    rf"\s*\(?\b(?:(?:in|for|by|of|at|from)\s+)?(?:the\s+)?"
-    rf"(?:(?:grades?|grade levels?|levels?|years?)[\s-]+{_NUMBER}(?:\s*(?:-|–|to|through|and|,)\s*{_NUMBER})*"
-    rf"|{_ORDINAL}[\s-]+graders?|{_ORDINAL}[\s-]+grades?|kindergarten(?:ers?)?)\b\)?",
-    re.IGNORECASE,
-)
 
 ROLE_SHOWN = {"learner": "student"}
 """What a person's role is called to readers, where it differs from its name inside."""
@@ -32,7 +23,7 @@ def statement_for(competency: Competency, adult: bool) -> str:
     """The statement; for a learner or guardian without any grade or level that it names."""
     if adult:
         return competency.statement
-    return re.sub(r"\s{2,}", " ", _GRADE.sub("", competency.statement)).strip(" ,;:-") or "A competency"
+    return without_grades(competency.statement) or "A competency"
 
 
 def competency_for(competency: Competency, adult: bool) -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """Which subject an item belongs to, when packages say it in three different places or nowhere."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_GRADE = re.compile(
-    r"\b(grades?|levels?|years?|kindergarten|(high|middle|elementary) school|hs|k)\b|^\W*\d+\W*$", re.IGNORECASE
-)
+from atelier_pathing.case.grades import betrays_grade, without_grades
+
+NO_NAME = "General"
 
 
 def subject_of_document(document: Mapping[str, Any]) -> str:
-    """The document's own subject, if it names exactly one; else its title."""
+    """The document's own subject, if it names exactly one; else its title. Without a grade, if it names one."""
     subjects = _texts(document.get("subject"))
-    return subjects[0] if len(subjects) == 1 else str(document["title"]).strip()
+    return without_grades(subjects[0] if len(subjects) == 1 else str(document["title"])) or NO_NAME
 
 
 def subjects_of_items(
@@ -31,7 +30,7 @@ def subjects_of_items(
 
     def of(chain: Sequence[Mapping[str, Any]]) -> str:
         stated = next((texts[0] for link in chain if (texts := _texts(link.get("subject")))), "")
-        return stated or (names.get(chain[-1]["identifier"], "") if by_heading else "") or fallback
+        return without_grades(stated) or (names.get(chain[-1]["identifier"], "") if by_heading else "") or fallback
 
     return [of(chain) for chain in chains]
 
@@ -50,9 +49,8 @@ def _chain(
 def _name(heading: Mapping[str, Any]) -> str:
     """What a topmost heading is called, or nothing where that would betray a grade."""
     text = str(heading.get("abbreviatedStatement") or heading["fullStatement"]).strip()
-    betrays = (
-        heading.get("educationLevel") or _GRADE.search(text) or _GRADE.search(str(heading.get("CFItemType") or ""))
-    )
+    kind = str(heading.get("CFItemType") or "")
+    betrays = heading.get("educationLevel") or betrays_grade(text) or betrays_grade(kind)
     return "" if betrays or len(text) > 60 else text
 
 

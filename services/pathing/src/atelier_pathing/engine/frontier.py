@@ -6,7 +6,17 @@ from itertools import islice
 from typing import Any, Literal
 
 from atelier_pathing.engine.estimates import BANDS, Bands, Estimate
-from atelier_pathing.engine.standing import CERTAIN, COVERED, CREDITED, EARNED, SUCCEEDS, WAIVED, Standing
+from atelier_pathing.engine.standing import (
+    CERTAIN,
+    COVERED,
+    CREDITED,
+    DONE,
+    EARNED,
+    GATE_MET,
+    SUCCEEDS,
+    WAIVED,
+    Standing,
+)
 
 State = Literal["ready", "probe", "deferred"]
 GateMetBy = Literal["earned", "success-beyond", "credit", "waiver"]
@@ -81,6 +91,24 @@ def _state(standing: Standing, number: int, asked: Collection[str]) -> State:
     if not flags & CERTAIN or flags & (COVERED | SUCCEEDS) or standing.graph.nodes[number].competency_id in asked:
         return "probe"
     return "ready"
+
+
+def placement_probes(standing: Standing) -> tuple[str, ...]:
+    """Beyond the frontier, one competency per subject whose answer tells most of where the learner stands.
+
+    Uncertain means probe, not unready: candidates are those of which too little is known and whose unmet gates are themselves
+    not known. The one in the middle of the teaching order is taken, so every answer about halves what is left: success covers
+    what comes before, a sure failure shuts what comes after.
+    """
+    graph, flags = standing.graph, standing.flags
+    shut = bytearray(len(graph))
+    candidates: dict[str, list[str]] = {}
+    for number, node in enumerate(graph.nodes):
+        unmet = [need for need in graph.needs[number] if not flags[need] & GATE_MET]
+        shut[number] = any(flags[need] & CERTAIN or shut[need] for need in unmet)
+        if unmet and node.learnable and not shut[number] and not flags[number] & (DONE | CERTAIN):
+            candidates.setdefault(node.subject, []).append(node.competency_id)
+    return tuple(found[len(found) // 2] for found in candidates.values())
 
 
 Reason = dict[str, Any]
