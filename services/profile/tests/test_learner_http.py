@@ -429,6 +429,18 @@ async def test_neighbours_are_told_the_whole_state_with_names_sealed(school: Any
     assert [(list(one.roles), list(one.site_ids), one.active) for one in adults] == [(["teacher"], ["north"], True)]
 
 
+async def test_planners_are_told_which_adults_are_a_learners_own_parents(rig: Any, roster: Any) -> None:
+    roster.row("users", "s1")["agentSourcedIds"] = "p1,t1"
+    await rig.import_roster(roster.zip())
+    mine, teacher = await rig.learner_id("s1"), await rig.profile.keyring.pseudonym("fictional", "adult", "t1")
+    told = [
+        LearnerChanged.FromString(one.payload)
+        for one in await told_to_neighbours(rig, "profile.learner")
+        if one.subject == mine
+    ]
+    assert [bar.target_id for bar in told[-1].bars] == [teacher]
+
+
 async def test_guardians_are_reachable_for_the_family_and_those_who_arrange_supports(school: Any) -> None:
     url = f"{await profile_of(school, 's1')}/guardians"
     counselor = (await school.client("counselor").get(url)).json()["items"]

@@ -8,6 +8,7 @@ from atelier_common.errors import InvalidInput, TooLarge
 from atelier_profile.domain.roster_import import Count, ImportPlan
 from atelier_profile.importing.planning import compared
 from atelier_profile.roster.compare import Present, Wanted, compare
+from atelier_profile.roster.records import LearnerRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,8 @@ def test_a_person_may_be_teacher_and_parent_and_each_is_one_record(roster: Any) 
     roster.row("users", "s1")["agentSourcedIds"] = "p1,t1"
     found = compared(roster.zip(), KEY, TODAY, [])
     assert (found.difference.counts["adult"].created, found.difference.counts["guardian"].created) == (1, 2)
+    learner = next(one for one in found.wanted.values() if isinstance(one, LearnerRecord) and one.person.key == "s1")
+    assert learner.staff_parent_keys == ("t1",)
 
 
 def test_a_role_that_has_ended_gives_nothing(roster: Any) -> None:
@@ -101,3 +104,9 @@ def test_own_columns_to_the_right_are_no_fault(roster: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
         compared(roster.zip(), KEY, TODAY, [])
     assert refused.value.extensions["table"] == "users"
+
+
+def test_an_agent_without_a_role_of_their_own_is_a_guardian_all_the_same(roster: Any) -> None:
+    roster.tables["roles"] = [row for row in roster.tables["roles"] if row["userSourcedId"] != "p1"]
+    found = compared(roster.zip(), KEY, TODAY, [])
+    assert (found.difference.counts["guardian"].created, found.without_role) == (1, 0)

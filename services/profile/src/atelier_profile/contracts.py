@@ -45,7 +45,10 @@ def learner_changed(learner: PublicLearner) -> contract.LearnerChanged:
         guardian_ids=learner.guardian_ids,
         has_device=learner.has_device,
         interests=[_interest(held) for held in learner.interests],
-        bars=[_bar(held) for held in learner.restrictions if held.kind in _BARS],
+        bars=[
+            *(_bar(held) for held in learner.restrictions if held.kind in _BARS),
+            *(_own_parent(adult_id) for adult_id in learner.parents_on_staff),
+        ],
         pairs=[_pair(held) for held in learner.restrictions if held.kind in _PAIRS],
         absences=[
             contract.Absence(starts_at_ms=held.starts_at, ends_at_ms=held.ends_at, absence_id=held.absence_id)
@@ -131,6 +134,10 @@ def _bar(held: Restriction) -> contract.Bar:
         expires_at_ms=held.provenance.expires_at,
         bar_id=held.restriction_id,
     )
+
+
+def _own_parent(adult_id: str) -> contract.Bar:
+    return contract.Bar(target=contract.BAR_TARGET_ADULT, target_id=adult_id, bar_id=f"own-parent-{adult_id}")
 
 
 def _pair(held: Restriction) -> contract.PairRule:

@@ -17,11 +17,12 @@ Record = Organisation | AcademicSession | LearnerRecord | GuardianRecord | Adult
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``wanted`` and ``fingerprints`` by (kind, id); ``guardian_ids`` by sourcedId; ``without_role``: users left out."""
+    """``wanted`` and ``fingerprints`` by (kind, id); ``guardian_ids`` and ``adult_ids`` by sourcedId; ``without_role``: users left out."""
 
     wanted: Mapping[tuple[str, str], Record]
     fingerprints: Mapping[tuple[str, str], str]
     guardian_ids: Mapping[str, str]
+    adult_ids: Mapping[str, str]
     difference: Difference
     without_role: int
 
@@ -53,14 +54,12 @@ def compared(zipped: bytes, key: bytes, today: str, present: Iterable[Present]) 
         *(("adult", adult) for adult in roster.adults),
         *(("learner", learner) for learner in roster.learners),
     ]
-    guardian_ids: dict[str, str] = {}
+    ids: dict[str, dict[str, str]] = {"guardian": {}, "adult": {}, "learner": {}}
     for kind, person in people:
-        identifier = pseudonym_with(key, kind, person.person.key)
-        if kind == "guardian":
-            guardian_ids[person.person.key] = identifier
+        identifier = ids[kind][person.person.key] = pseudonym_with(key, kind, person.person.key)
         fingerprint = pseudonym_with(key, "roster", canonical(content(person)).decode())
         want(kind, identifier, person, fingerprint, "users", person.person.row)
-    return Comparison(wanted, prints, guardian_ids, compare(places, present), roster.without_role)
+    return Comparison(wanted, prints, ids["guardian"], ids["adult"], compare(places, present), roster.without_role)
 
 
 def open_fingerprint(fact: Organisation | AcademicSession) -> str:

@@ -24,7 +24,9 @@ from atelier_profile.roster.records import AdultRecord, GuardianRecord, LearnerR
 
 LEFT = "no longer in the roster"
 _BATCH = 500
-_NOT_SEALED = frozenset({"fingerprint", "site_ids", "guardian_ids", "provenance", "roles", "relation"})
+_NOT_SEALED = frozenset(
+    {"fingerprint", "site_ids", "guardian_ids", "parents_on_staff", "provenance", "roles", "relation"}
+)
 Entry = TypeVar("Entry", RosterEntry, GuardianEntry, AdultEntry)
 
 
@@ -84,6 +86,7 @@ def _command(kind: str, id: str, comparison: Comparison, now: int) -> Any:
                 fingerprint=fingerprint,
                 site_ids=record.site_ids,
                 guardian_ids=tuple(comparison.guardian_ids[key] for key in record.guardian_keys),
+                parents_on_staff=tuple(comparison.adult_ids[key] for key in record.staff_parent_keys),
                 provenance=Provenance("oneroster", now, 1.0, Visibility.FAMILY),
                 display_name=person.display_name,
                 legal_name=person.legal_name,

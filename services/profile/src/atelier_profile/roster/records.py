@@ -4,7 +4,7 @@ Taken is what schools are run by. Sex, race and place of birth are not read at a
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from atelier_profile.domain.district import AcademicSession, Organisation
@@ -29,11 +29,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class LearnerRecord:
+    """``staff_parent_keys``: those of the guardians who also work in the district."""
+
     person: Person
     birth_date: str
     enrolled_year: str
     site_ids: tuple[str, ...]
     guardian_keys: tuple[str, ...]
+    staff_parent_keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +70,40 @@ def records(tables: Tables, today: str) -> Roster:
     """``today`` is an ISO date: a role that has ended by then gives nothing."""
     roles = _roles_by_user(tables.get("roles", ()), today)
     births = {row["sourcedId"]: row["birthDate"] for row in tables.get("demographics", ())}
-    learners: list[LearnerRecord] = []
-    adults: list[AdultRecord] = []
-    relations: dict[str, str] = {}
     people = {row["sourcedId"]: row for row in tables["users"]}
-    without_role = 0
+    works_as = {key: tuple(_work(held)) for key, held in roles.items() if any(_work(held))}
+    relations = {key: role for key, held in roles.items() for role, _ in held if role in GUARDIAN_ROLES}
+    learners: list[LearnerRecord] = []
     for key, row in people.items():
-        held = roles.get(key, ())
-        without_role += not held
-        studies_at = tuple(dict.fromkeys(site for role, site in held if role == "student"))
-        works_as = tuple((role, site) for role, site in held if role != "student" and role not in GUARDIAN_ROLES)
-        for role, _ in held:
-            if role in GUARDIAN_ROLES:
-                relations.setdefault(key, role)
-        if studies_at:
-            agents = tuple(sorted(set(listed(row["agentSourcedIds"]))))
-            for agent in agents:
-                relations.setdefault(agent, "guardian")
-            level = ",".join(listed(row["grades"]))
-            learners.append(LearnerRecord(_person(row), births.get(key, ""), level, studies_at, agents))
-        if works_as:
-            adults.append(AdultRecord(_person(row), works_as))
+        studies_at = tuple(dict.fromkeys(site for role, site in roles.get(key, ()) if role == "student"))
+        if not studies_at:
+            continue
+        agents = tuple(sorted(set(listed(row["agentSourcedIds"]))))
+        for agent in agents:
+            relations.setdefault(agent, "guardian")
+        learner = LearnerRecord(
+            person=_person(row),
+            birth_date=births.get(key, ""),
+            enrolled_year=",".join(listed(row["grades"])),
+            site_ids=studies_at,
+            guardian_keys=agents,
+            staff_parent_keys=tuple(agent for agent in agents if agent in works_as),
+        )
+        learners.append(learner)
+    somebody = {learner.person.key for learner in learners} | works_as.keys() | relations.keys()
     return Roster(
         organisations={row["sourcedId"]: _organisation(row) for row in tables["orgs"]},
         sessions={row["sourcedId"]: _session(row) for row in tables["academicSessions"]},
         learners=tuple(learners),
         guardians=tuple(GuardianRecord(_person(people[key]), relations[key]) for key in sorted(relations)),
-        adults=tuple(adults),
-        without_role=without_role,
+        adults=tuple(AdultRecord(_person(people[key]), held) for key, held in works_as.items()),
+        without_role=len(people.keys() - somebody),
         rows={name: {row["sourcedId"]: row.number for row in tables[name]} for name in ("orgs", "academicSessions")},
     )
+
+
+def _work(held: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    return ((role, site) for role, site in held if role != "student" and role not in GUARDIAN_ROLES)
 
 
 def content(record: LearnerRecord | GuardianRecord | AdultRecord) -> list[object]:

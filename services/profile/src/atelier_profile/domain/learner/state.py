@@ -165,6 +165,7 @@ def public(state: LearnerState) -> PublicLearner | None:
         active=state.active,
         site_ids=state.entry.site_ids,
         guardian_ids=state.entry.guardian_ids,
+        parents_on_staff=state.entry.parents_on_staff,
         display_name=state.entry.display_name,
         birth_date=state.entry.birth_date,
         enrolled_year=state.entry.enrolled_year,

@@ -17,6 +17,8 @@ class RosterEntry:
     site_ids: tuple[str, ...]
     guardian_ids: tuple[str, ...]
     provenance: Provenance
+    parents_on_staff: tuple[str, ...] = ()
+    """Adult ids of guardians who work in the district: nobody teaches or grades their own child unasked."""
     display_name: str = field(default="", compare=False)
     """sealed"""
     legal_name: str = field(default="", compare=False)
@@ -214,6 +216,7 @@ class PublicLearner:
     active: bool
     site_ids: tuple[str, ...]
     guardian_ids: tuple[str, ...]
+    parents_on_staff: tuple[str, ...]
     display_name: str
     birth_date: str
     enrolled_year: str
