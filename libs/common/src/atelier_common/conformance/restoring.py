@@ -88,13 +88,15 @@ class RestoringSuite(ReadingWorld):
         await self.notes.note("note/a", "1", "2")
         await self.settle("note/a")
         await self.notes.note("note/a", "3 that was lost")
-        late = await self.notes.messages("note/a")
+        await self.notes.note("note/b", "never seen, and lost")
+        late = [*await self.notes.messages("note/a"), *await self.notes.messages("note/b")]
         await self.restore_owner({"note/a": 2})
         await self.notes.note("note/a", "3 anew")
         await self.settle("note/a")
         await self.bus.publish(TOPIC, late)
         await self.reader.take_in()
         assert await self.reader.held("note/a") == ["1", "2", "3 anew"]
+        assert await self.reader.held("note/b") == []
         assert await self.reader.parked() == {}
 
     async def test_while_a_restored_owner_is_away_its_topics_wait(self) -> None:
