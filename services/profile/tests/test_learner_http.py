@@ -102,6 +102,10 @@ async def test_each_reader_sees_the_facts_of_their_own_circle(school: Any) -> No
     assert await kinds_seen(school.client("coach"), url) == (family - {"service"}) | {"legal-name"}
     counselor = family | {"legal-name", "restriction", "basic-need"}
     assert await kinds_seen(school.client("counselor"), url) == counselor
+    services = {"kind": "service"}
+    assert (await school.client("coach").get(f"{url}/facts", params=services)).json()["items"] == []
+    seen = (await school.client("counselor").get(f"{url}/facts", params=services)).json()["items"]
+    assert [(one["value"]["kind"], one["value"]["minutes_per_week"]) for one in seen] == [("reading-support", 60)]
     assert await kinds_seen(school.client("principal"), url) == counselor
 
 

@@ -107,6 +107,19 @@ def learner_routes(profile: Profile) -> APIRouter:
         }
         return JsonResponse(body, headers={"ETag": etag(await version_of(caller.tenant, learner_id))})
 
+    @router.get("/learners/{learner_id}/facts")
+    async def list_facts(
+        learner_id: str,
+        caller: CallerDep,
+        after: AfterDep,
+        kind: Annotated[str | None, Query(description="accommodation, service, interest, guardians ...")] = None,
+    ) -> Response:
+        """The facts of one kind, or all that this reader may see."""
+        document = await profile.access.learner(caller, learner_id, after)
+        facts = facts_of(document, circles(caller, learner_id), profile.clock.now())
+        wanted = [fact for fact in facts if kind in (None, fact["kind"])]
+        return JsonResponse({"items": await opened(profile.keyring, caller.tenant, wanted)})
+
     @router.post("/learners/{learner_id}/facts")
     async def record_fact(learner_id: str, body: FactBody, request: Request, caller: CallerDep) -> Response:
         """Record something observed, asked or told. Its id is the command's."""
