@@ -12,12 +12,14 @@ from atelier_common.clock import Clock
 from atelier_common.consumer import Subscription
 from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
+from atelier_common.grpc.kit import GrpcService
 from atelier_common.http.kit import create_app
 from atelier_common.privacy.keysource import KeySource
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
 from fastapi import APIRouter, FastAPI
 
+from atelier_scheduling.api.grpc import grpc_service
 from atelier_scheduling.api.http import LARGER_BODIES, routes
 from atelier_scheduling.domain.registry import REGISTRY
 from atelier_scheduling.engine.plan import Plan
@@ -51,6 +53,7 @@ class Scheduling:
     desk: Desk
     process: SolverProcess
     files: PublishedTimetables
+    grpc: list[GrpcService]
 
     async def start(self) -> None:
         await self.service.start()
@@ -119,7 +122,7 @@ def build(
     service.on_timer(CUT_OFF, at_cut_off(service.commands))
     service.publish(translate)
 
-    return Scheduling(service, routes(desk, service, files, clock), desk, process, files)
+    return Scheduling(service, routes(desk, service, files, clock), desk, process, files, [grpc_service(desk, clock)])
 
 
 def http_app(scheduling: Scheduling, verifier: TokenVerifier) -> FastAPI:

@@ -2,13 +2,12 @@
 
 from atelier_assessment.api.http import LARGER_BODIES as ASSESSMENT_BODIES
 from atelier_common.http.kit import create_app
-from atelier_pathing.bootstrap import LARGER_BODIES as PATHING_BODIES
+from atelier_pathing.api.http import LARGER_BODIES as PATHING_BODIES
 from atelier_profile.api.http import LARGER_BODIES as PROFILE_BODIES
-from atelier_profile.api.http import routes as profile_routes
 from atelier_scheduling.api.http import LARGER_BODIES as SCHEDULING_BODIES
 from fastapi import FastAPI
 
-from atelier_standalone import operator
+from atelier_standalone import operating
 from atelier_standalone.system import Atelier
 
 SESSION_COOKIE = "atelier_session"
@@ -30,7 +29,7 @@ def build_app(atelier: Atelier) -> FastAPI:
     for router in atelier.assessment.routers:
         app.include_router(router)
     app.include_router(atelier.pathing.router)
-    app.include_router(profile_routes(atelier.profile))
+    app.include_router(atelier.profile.router)
     app.include_router(atelier.scheduling.router)
-    app.include_router(operator.routes(atelier))
+    app.include_router(operating.routes(atelier))
     return app

@@ -53,7 +53,9 @@ class DataFolder:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(handle)
-            raise FolderInUse(f"another process uses {self.path}; stop it or name another folder with --data") from error
+            raise FolderInUse(
+                f"another process uses {self.path}; stop it or name another folder with --data"
+            ) from error
         return FolderLock(handle)
 
     def announce(self, url: str) -> None:

@@ -133,6 +133,8 @@ class Atelier:
                     await told
                 if not left:
                     await asyncio.sleep(0.005)
-                    if before == await self.heads() and not sum([await one.backlog() for one in self.services.values()]):
+                    if before == await self.heads() and not sum(
+                        [await one.backlog() for one in self.services.values()]
+                    ):
                         return
                 await asyncio.sleep(0.01)

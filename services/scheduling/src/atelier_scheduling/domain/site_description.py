@@ -176,7 +176,7 @@ class SiteDescription(_Described):
     competency_minutes: int = Field(60, ge=10, le=600)
     cut_off: CutOff = CutOff()
     publishing: Literal["automatic", "reviewed"] = "reviewed"
-    effort: int = Field(1_000, ge=1, le=1_000_000)
+    effort: int = Field(1, ge=1, le=1_000)
     seed: int = 1
 
     @model_validator(mode="after")

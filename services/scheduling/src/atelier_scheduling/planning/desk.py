@@ -22,7 +22,7 @@ from atelier_scheduling.engine.needs import Focus, FocusKind
 from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.questions import Asking, Question
-from atelier_scheduling.engine.wording import explained
+from atelier_scheduling.engine.rendering import sentence
 from atelier_scheduling.planning import solving
 from atelier_scheduling.planning.calendar import dates_of, week_after
 from atelier_scheduling.planning.planner import Planner
@@ -108,6 +108,12 @@ class Desk:
         command = PublishPlan(plan_id, context.actor, False, acknowledges_owed, context.now)
         return await self.commands.execute(Request(PLAN, plan_key(site_id, week), command, context))
 
+    async def after(self, tenant: str, accepted: Accepted) -> dict[str, Any]:
+        """The week's document, once it shows what a command did."""
+        await self.models.plans.caught_up(tenant, accepted.stream, accepted.version)
+        site_id, _, week = accepted.stream.partition("/")[2].rpartition(":")
+        return await self.plan_document(tenant, site_id, week)
+
     async def plan_document(self, tenant: str, site_id: str, week: str) -> dict[str, Any]:
         document = await self.models.plans.get(tenant, plan_key(site_id, week))
         if document is None:
@@ -186,8 +192,8 @@ class Desk:
             "asking": str(said.asking),
             "session": said.session,
             "placed_by": str(said.placed_by) if said.placed_by else "",
-            "reasons": explained(said.reasons, titles),
-            "would_change": explained(said.would_change, titles),
+            "reasons": [{"code": one.code, "sentence": sentence(one, titles)} for one in said.reasons],
+            "would_change": [{"code": one.code, "sentence": sentence(one, titles)} for one in said.would_change],
         }
 
     async def give_override(self, site_id: str, week: str, override: Override, context: Context) -> Accepted:
@@ -215,6 +221,17 @@ class Desk:
     async def withdraw_override(self, site_id: str, override_id: str, reason: str, context: Context) -> Accepted:
         command = WithdrawOverride(context.actor, reason, context.now)
         return await self.commands.execute(Request(OVERRIDE, f"{site_id}:{override_id}", command, context))
+
+    async def unsafe_plans(self, tenant: str) -> list[tuple[str, str]]:
+        """Every published plan that holds and in which the oracle finds something: (plan, finding). None, if all is well."""
+        found = []
+        for key, document in await self.models.plans.all(tenant):
+            held = document["published"]
+            if held is not None:
+                found += [
+                    (f"{key} {held['plan_id']}", each) for each in await self.planner.judge(tenant, held["plan_digest"])
+                ]
+        return found
 
     def override_id(self, context: Context) -> str:
         """The id of an override that is given with this command."""

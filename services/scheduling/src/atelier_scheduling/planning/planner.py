@@ -99,6 +99,11 @@ class Planner:
         said = await self._with_state(tenant, digest, solving.answer, digest, wire.write(question))
         return wire.read(Explanation, said)
 
+    async def judge(self, tenant: str, digest: str) -> tuple[str, ...]:
+        """What the oracle finds wrong with a stored plan."""
+        findings: tuple[str, ...] = await self._with_state(tenant, digest, solving.judge, digest)
+        return findings
+
     async def latest(self, tenant: str, site_id: str, week: str) -> PlanProposed:
         """The latest plan of a week, as it was proposed: the one that waits, or else the one that holds. Raises NotFound."""
         state, _ = await self._commands.load(PLAN, tenant, plan_key(site_id, week))

@@ -8,16 +8,21 @@ from dataclasses import dataclass, field
 
 from atelier_scheduling.domain.plan import Figures, Moved
 from atelier_scheduling.engine import wire
+from atelier_scheduling.engine.applying import apply_changes
+from atelier_scheduling.engine.assembling import ENGINE
 from atelier_scheduling.engine.changes import Changes
-from atelier_scheduling.engine.door import ENGINE, explain, plan, repair
+from atelier_scheduling.engine.explanation import explain
 from atelier_scheduling.engine.overrides import OverrideStanding
 from atelier_scheduling.engine.plan import Diagnosis, Infeasible, Plan, PlanDiff
+from atelier_scheduling.engine.planning import plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.questions import Explanation, Question
+from atelier_scheduling.engine.repair import repair
 from atelier_scheduling.oracle import check
 from atelier_scheduling.planning.delta import PlanDelta, difference, in_delta_order
 
 _KEPT = 8
+REFUSED = str(OverrideStanding.REFUSED)
 
 
 class StateMissing(Exception):
@@ -70,8 +75,8 @@ def solve(problem: bytes, stored_problem: str, previous: bytes | None, effort: i
     answer = plan(asked, before, effort, seed)
     if isinstance(answer, Infeasible):
         return Outcome(diagnosis=in_words(answer.diagnosis))
-    made = in_delta_order(answer)
-    part = made.to_json()
+    made = answer
+    part = in_delta_order(made).to_json()
     digest = hashlib.sha256(part).hexdigest()
     _keep(digest, _State(asked, made, stored_problem))
     return Outcome(
@@ -85,8 +90,6 @@ def solve(problem: bytes, stored_problem: str, previous: bytes | None, effort: i
 
 def load(digest: str, problem: bytes, stored_problem: str, changes: tuple[bytes, ...], plan_part: bytes) -> None:
     """Take up a plan that was made before this process started: its first problem, the changes since, the whole plan."""
-    from atelier_scheduling.engine.door import apply_changes
-
     asked = SiteProblem.from_json(problem)
     for each in changes:
         asked = apply_changes(asked, wire.read(Changes, each))
@@ -106,7 +109,7 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
     repaired = repair(state.problem, state.plan, asked, effort, seed)
     if isinstance(repaired.plan, Infeasible):
         return Outcome(diagnosis=in_words(repaired.plan.diagnosis))
-    made = in_delta_order(repaired.plan)
+    made = repaired.plan
     delta = difference(base, state.stored_problem, wire.read(Changes, stored_changes).changes, state.plan, made)
     part = delta.to_json()
     digest = hashlib.sha256(part).hexdigest()
@@ -132,6 +135,14 @@ def answer(base: str, question: bytes) -> bytes:
         raise StateMissing(base)
     said: Explanation = explain(state.problem, state.plan, wire.read(Question, question))
     return said.to_json()
+
+
+def judge(base: str) -> tuple[str, ...]:
+    """What the oracle finds in the plan ``base``. Raises StateMissing."""
+    state = _STATES.get(base)
+    if state is None:
+        raise StateMissing(base)
+    return tuple(str(finding) for finding in check(state.problem, state.plan))
 
 
 def figures_of(problem: SiteProblem, made: Plan) -> Figures:
@@ -197,6 +208,3 @@ def _keep(digest: str, state: _State) -> None:
     _STATES.move_to_end(digest)
     while len(_STATES) > _KEPT:
         _STATES.popitem(last=False)
-
-
-REFUSED = str(OverrideStanding.REFUSED)

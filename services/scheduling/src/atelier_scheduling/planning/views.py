@@ -5,11 +5,14 @@ from typing import Any
 
 from atelier_scheduling.domain.site_description import SiteDescription
 from atelier_scheduling.engine.plan import Attendance, Plan, Presence
+from atelier_scheduling.engine.questions import Reason
+from atelier_scheduling.engine.rendering import sentence
 from atelier_scheduling.engine.sessions import Session
 from atelier_scheduling.engine.times import Interval, local_of
-from atelier_scheduling.engine.wording import sentence
 
 Block = dict[str, Any]
+NEUTRAL = "arranged"
+"""The code that ordinary and restricted reasons share."""
 
 
 def clock(minute: int, time_zone: str) -> str:
@@ -81,7 +84,7 @@ class PlanView:
                 "minutes_scheduled": line.scheduled,
                 "minutes_owed": line.owed,
                 "code": line.code,
-                "why": sentence(line.code, dict(line.parameters), self._titles),
+                "why": sentence(Reason(line.code, line.parameters), self._titles),
             }
             for line in self.plan.obligations
             if line.owed
@@ -115,6 +118,7 @@ class PlanView:
         session = self._sessions[attendance.session]
         studio = self._studios.get(session.studio)
         because = attendance.because
+        shown = Reason(NEUTRAL) if because.restricted else Reason(because.code, because.parameters)
         return {
             **self._times(attendance.interval),
             "session": session.id,
@@ -129,12 +133,8 @@ class PlanView:
             "studio": studio.label if studio else "",
             "present": attendance.presence is Presence.PRESENT,
             "placed_by": str(because.placed_by),
-            "why": sentence(
-                "neutral" if because.restricted else because.code,
-                {} if because.restricted else dict(because.parameters),
-                self._titles,
-            ),
-            "why_code": "neutral" if because.restricted else because.code,
+            "why": sentence(shown, self._titles),
+            "why_code": shown.code,
         }
 
     def _meeting(self, session: Session) -> Block:

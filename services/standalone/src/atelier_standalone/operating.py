@@ -78,6 +78,16 @@ def routes(atelier: Atelier) -> APIRouter:
         ]
         return JsonResponse({"events": shown, "next_after": commits[-1].position if commits else after})
 
+    @router.post("/settle")
+    async def settle(caller: CallerDep, seconds: float = 60.0) -> JsonResponse:
+        """Wait until everything accepted so far has gone all the way through. ``settled`` is False after ``seconds``."""
+        require(caller, *OPERATORS)
+        try:
+            await atelier.settle(max(0.0, min(seconds, 300.0)))
+        except TimeoutError:
+            return JsonResponse({"settled": False})
+        return JsonResponse({"settled": True})
+
     @router.get("/parked")
     async def parked(caller: CallerDep) -> JsonResponse:
         """Every key that waits, in every service, and why."""

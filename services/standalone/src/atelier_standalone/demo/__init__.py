@@ -1,0 +1,1 @@
+"""The main job on a fictional district, told in the terminal."""
