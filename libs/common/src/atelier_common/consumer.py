@@ -151,6 +151,8 @@ class Inlet:
         """Try again what only waits for the neighbour to answer, and notice a neighbour or an own log that was restored."""
         for slot in [slot for slot, reason in self._parked.items() if reason.startswith(OWNER_AWAY)]:
             await self._try_unpark(slot)
+            if self._parked.get(slot, "").startswith(OWNER_AWAY):
+                break  # it is away for the others, too; they need not wait for as many deadlines
         for tenant in await self._store.tenants():
             if await self._intake.has_met(tenant):
                 try:
