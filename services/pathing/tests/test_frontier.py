@@ -77,6 +77,22 @@ def test_what_was_chosen_comes_first_and_what_was_deferred_comes_last_until_it_e
     assert steps_of(free, {}, Wishes(deferred={"a": 100}))[0] == ("a", "probe")
 
 
+def test_what_was_started_comes_before_what_is_new() -> None:
+    assert steps_of(graph_of("abcd"), {"c": LEARNING, "d": DOUBTFUL}) == [
+        ("c", "ready"),
+        ("d", "probe"),
+        ("a", "probe"),
+        ("b", "probe"),
+    ]
+
+
+def test_the_next_steps_of_each_subject_are_those_first_in_line() -> None:
+    nodes = [Node(name, "Making" if name in "abc" else "Music") for name in "abcdef"]
+    standing = stand(build_graph("1", nodes, []), {})
+    wishes = Wishes(first=("c",), deferred={"d": 101})
+    assert [step.competency_id for step in frontier(standing, wishes, 100, 2)] == ["c", "a", "e", "f", "d"]
+
+
 def test_reasons_name_each_gate_and_how_it_is_met() -> None:
     graph = graph_of("abc", ("a", "c", True), ("b", "c", True))
     standing = stand(graph, {graph.place["a"]: WAIVED})

@@ -136,7 +136,13 @@ def test_what_is_beyond_the_published_steps_is_noted_only() -> None:
     many = graph_of("abcdefghijklmnopqrst")
     path = opened(many)
     assert len(path.frontier) == PER_SUBJECT
-    assert kinds(path.when(noted("t", 0.5))) == [MasteryNoted]
+    assert kinds(path.when(noted("t", 0.95, earned=True))) == [MasteryNoted]
+
+
+def test_what_was_started_moves_into_the_published_steps() -> None:
+    path = opened(graph_of("abcdefghijklmnopqrst"))
+    assert kinds(path.when(noted("t", 0.5))) == [MasteryNoted, PathRevised]
+    assert path.frontier[0] == ("t", "ready")
 
 
 def test_mastery_of_something_outside_the_framework_changes_no_frontier() -> None:

@@ -71,6 +71,7 @@ _SENTENCES = {
     "credited": "This was shown elsewhere and counts.",
     "gate-met": "{about} no longer stands before it: {how}.",
     "gate-unmet": "{about} has to come first.",
+    "started": "Work on it has begun.",
     "no-gates": "Nothing has to come first.",
     "after": "It usually follows {others}.",
     "succeeds-beyond": "What builds on it already works, so it may be known.",

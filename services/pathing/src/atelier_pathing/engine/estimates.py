@@ -25,8 +25,8 @@ class Bands:
 
     Above ``probe_above`` (a standard error) too little is known: the next step is a probe, not a lesson. From
     ``success_from`` on, if certain, the learner succeeds, also where mastery was not formally earned. A move of
-    ``moves_at`` or more, and of at least half the standard error, is told to the neighbours; so is the answer that makes
-    ``stuck_after`` without progress.
+    ``moves_at`` or more, and of at least half the standard error, is told to the neighbours; so is the answer that
+    makes ``stuck_after`` without progress.
     """
 
     probe_above: float = 0.2

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal
 
 from atelier_pathing.engine.estimates import BANDS, Bands, Estimate
@@ -13,6 +13,7 @@ from atelier_pathing.engine.standing import (
     DONE,
     EARNED,
     GATE_MET,
+    STARTED,
     SUCCEEDS,
     WAIVED,
     Standing,
@@ -45,45 +46,50 @@ class Step:
 
 
 def frontier(standing: Standing, wishes: Wishes, now: int, per_subject: int | None = None) -> tuple[Step, ...]:
-    """The ready set at ``now``: wished order first, then teaching order, what is deferred last.
+    """The ready set at ``now``: wished order, then what was started, then what is new, each in teaching order;
+    deferred last.
 
     With ``per_subject`` only so many of each subject that are not deferred (those next in line), plus everything
     wished or deferred. Guarantee: no step has an unmet essential gate.
     """
     graph = standing.graph
-    deferred = {key for key, until in (wishes.deferred or {}).items() if until > now}
-    wished = [
-        number
-        for key in wishes.first
-        if (number := graph.place.get(key)) is not None and key not in deferred and standing.is_ready(number)
-    ]
-    taken = set(wished)
-    later = [number for key in deferred if (number := graph.place.get(key)) is not None and standing.is_ready(number)]
-    taken.update(later)
-    room = [len(graph) if per_subject is None else per_subject] * graph.subject_count
+    put_off = {key for key, until in (wishes.deferred or {}).items() if until > now}
+    wished = [number for key in wishes.first if key not in put_off and (number := _ready(standing, key)) is not None]
+    deferred = sorted(number for key in put_off if (number := _ready(standing, key)) is not None)
+    taken = {*wished, *deferred}
+    others = _next_in_line(standing, wished, taken, len(graph) if per_subject is None else per_subject)
+    steps = []
+    for rank, number in enumerate([*wished, *others, *deferred], start=1):
+        node = graph.nodes[number]
+        state: State = "deferred" if node.competency_id in put_off else _state(standing, number, wishes.asked)
+        steps.append(Step(node.competency_id, node.subject, state, rank))
+    return tuple(steps)
+
+
+def _ready(standing: Standing, competency_id: str) -> int | None:
+    number = standing.graph.place.get(competency_id)
+    return number if number is not None and standing.is_ready(number) else None
+
+
+def _next_in_line(standing: Standing, wished: Sequence[int], taken: Collection[int], per_subject: int) -> list[int]:
+    """Ready nodes that are not ``taken``, the started ones first, as long as their subject has room."""
+    graph = standing.graph
+    room = [per_subject] * graph.subject_count
     for number in wished:
         room[graph.subject_numbers[number]] -= 1
     open_subjects = sum(free > 0 for free in room)
-    rest: list[int] = []
-    if open_subjects:
-        for number in standing.ready_nodes():
-            if number in taken:
-                continue
-            subject = graph.subject_numbers[number]
-            if room[subject] <= 0:
-                continue
-            rest.append(number)
-            room[subject] -= 1
-            if room[subject] == 0:
-                open_subjects -= 1
-                if not open_subjects:
-                    break
-    steps = []
-    for rank, number in enumerate([*wished, *rest, *sorted(later)], start=1):
-        node = graph.nodes[number]
-        state: State = "deferred" if node.competency_id in deferred else _state(standing, number, wishes.asked)
-        steps.append(Step(node.competency_id, node.subject, state, rank))
-    return tuple(steps)
+    kept: list[int] = []
+    for number in chain(standing.started_nodes(), standing.new_nodes()):
+        subject = graph.subject_numbers[number]
+        if room[subject] <= 0 or number in taken:
+            continue
+        kept.append(number)
+        room[subject] -= 1
+        if not room[subject]:
+            open_subjects -= 1
+            if not open_subjects:
+                break
+    return kept
 
 
 def _state(standing: Standing, number: int, asked: Collection[str]) -> State:
@@ -96,9 +102,9 @@ def _state(standing: Standing, number: int, asked: Collection[str]) -> State:
 def placement_probes(standing: Standing) -> tuple[str, ...]:
     """Beyond the frontier, one competency per subject whose answer tells most of where the learner stands.
 
-    Uncertain means probe, not unready: candidates are those of which too little is known and whose unmet gates are themselves
-    not known. The one in the middle of the teaching order is taken, so every answer about halves what is left: success covers
-    what comes before, a sure failure shuts what comes after.
+    Uncertain means probe, not unready: candidates are those of which too little is known and whose unmet gates are
+    themselves not known. The one in the middle of the teaching order is taken, so every answer about halves what is
+    left: success covers what comes before, a sure failure shuts what comes after.
     """
     graph, flags = standing.graph, standing.flags
     shut = bytearray(len(graph))
@@ -120,8 +126,8 @@ def reasons(
     """Why a competency of the graph stands where it does: codes with parameters, the gates first.
 
     Codes: gate-met (by earned, credit, waiver, success-beyond), gate-unmet, no-gates, after (unfinished competencies
-    that usually come before), no-evidence, uncertain, known-well-enough, succeeds-beyond, succeeds, test-out-asked,
-    deferred, chosen-order, earned, credited.
+    that usually come before), started, no-evidence, uncertain, known-well-enough, succeeds-beyond, succeeds,
+    test-out-asked, deferred, chosen-order, earned, credited.
     """
     graph = standing.graph
     number = graph.place[competency_id]
@@ -142,6 +148,8 @@ def reasons(
         found.append(
             {"code": "after", "competency_ids": [graph.nodes[need].competency_id for need in islice(before, 5)]}
         )
+    if flags & STARTED:
+        found.append({"code": "started"})
     if flags & COVERED:
         found.append({"code": "succeeds-beyond"})
     if estimate is None:

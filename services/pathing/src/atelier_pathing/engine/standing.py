@@ -12,11 +12,12 @@ from heapq import heappop, heappush
 from atelier_pathing.engine.estimates import BANDS, Bands, Estimate
 from atelier_pathing.engine.graph import Graph
 
-EARNED, SUCCEEDS, CREDITED, WAIVED, COVERED, CERTAIN = 1, 2, 4, 8, 16, 32
-"""COVERED: the learner succeeds on something that essentially depends on this."""
+EARNED, SUCCEEDS, CREDITED, WAIVED, COVERED, CERTAIN, STARTED = 1, 2, 4, 8, 16, 32, 64
+"""COVERED: the learner succeeds on something that essentially depends on this. STARTED: there is evidence."""
 GATE_MET = EARNED | CREDITED | WAIVED | COVERED
 DONE = EARNED | CREDITED
 _SHOWN = SUCCEEDS | COVERED
+_STARTED_ONLY = bytes((flag & STARTED) // STARTED for flag in range(256))
 _EARNED_ONLY = bytes(flag & EARNED for flag in range(256))
 
 
@@ -34,15 +35,27 @@ class Standing:
 
     def ready_nodes(self) -> Iterable[int]:
         """All ready nodes in teaching order, lazily: the unmet counts are searched for zeros at memory speed."""
-        node = self.unmet.find(0)
-        while node >= 0:
-            if self.is_ready(node):
-                yield node
-            node = self.unmet.find(0, node + 1)
+        return (node for node in _places(self.unmet, 0) if self.is_ready(node))
+
+    def started_nodes(self) -> Iterable[int]:
+        """The ready nodes with evidence, in teaching order, lazily."""
+        started = self.flags.translate(_STARTED_ONLY)
+        return (node for node in _places(started, 1) if self.is_ready(node))
+
+    def new_nodes(self) -> Iterable[int]:
+        """The ready nodes without evidence, in teaching order, lazily."""
+        return (node for node in self.ready_nodes() if not self.flags[node] & STARTED)
 
     @property
     def earned_count(self) -> int:
         return self.flags.translate(_EARNED_ONLY).count(1)
+
+
+def _places(content: bytes, value: int) -> Iterable[int]:
+    place = content.find(value)
+    while place >= 0:
+        yield place
+        place = content.find(value, place + 1)
 
 
 def own_flags(estimate: Estimate | None, credited: bool, waived: bool, bands: Bands = BANDS) -> int:
@@ -53,6 +66,7 @@ def own_flags(estimate: Estimate | None, credited: bool, waived: bool, bands: Ba
         | (CREDITED | SUCCEEDS if credited else 0)
         | (WAIVED if waived else 0)
         | (0 if bands.uncertain(estimate) else CERTAIN)
+        | (0 if estimate is None else STARTED)
     )
 
 
