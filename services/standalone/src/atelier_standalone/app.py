@@ -8,9 +8,10 @@ from atelier_scheduling.api.http import LARGER_BODIES as SCHEDULING_BODIES
 from fastapi import FastAPI
 
 from atelier_standalone import operating
+from atelier_standalone.pages import site as pages
+from atelier_standalone.pages.problems import ProblemPages
+from atelier_standalone.pages.rendering import PUBLIC
 from atelier_standalone.system import Atelier
-
-SESSION_COOKIE = "atelier_session"
 
 
 def build_app(atelier: Atelier) -> FastAPI:
@@ -23,7 +24,8 @@ def build_app(atelier: Atelier) -> FastAPI:
         "Atelier",
         atelier.verifier,
         larger={**PROFILE_BODIES, **ASSESSMENT_BODIES, **PATHING_BODIES, **SCHEDULING_BODIES},
-        session_cookie=SESSION_COOKIE,
+        public=PUBLIC,
+        session_cookie=pages.SESSION_COOKIE,
         ready=ready,
     )
     for router in atelier.assessment.routers:
@@ -32,4 +34,6 @@ def build_app(atelier: Atelier) -> FastAPI:
     app.include_router(atelier.profile.router)
     app.include_router(atelier.scheduling.router)
     app.include_router(operating.routes(atelier))
+    app.include_router(pages.routes(atelier))
+    app.add_middleware(ProblemPages)
     return app

@@ -5,19 +5,25 @@ from collections.abc import Iterator
 
 from atelier_scheduling.engine.needs import FocusKind, Need, NeedClass, Period, Setting
 from atelier_scheduling.engine.plan import Attendance, LedgerLine
+from atelier_scheduling.engine.rules import Obligation
 from atelier_scheduling.engine.sessions import StaffRole
 from atelier_scheduling.oracle.findings import Finding
 from atelier_scheduling.oracle.ground import Ground, moments, there
 
 LEDGER = "ledger"
+_AT_MOST = frozenset(
+    {Obligation.ADULT_RUN, Obligation.ADULT_PREPARATIONS, Obligation.PULLS, Obligation.TRANSITIONS, Obligation.SCREEN}
+)
+"""Obligations that bound from above: ``due`` is the most that may be, and what is beyond it is owed."""
 _WHOLE = (Period.ONCE, Period.WEEK, Period.CYCLE, Period.MONTH)
 
 
 def check(ground: Ground) -> Iterator[Finding]:
     lines: dict[str, list[LedgerLine]] = defaultdict(list)
     for line in ground.plan.obligations:
-        if line.owed != max(0, line.due - line.scheduled):
-            yield Finding(LEDGER, line.subject_of, detail=f"{line.obligation}: owed is not due minus scheduled")
+        short = line.scheduled - line.due if line.obligation in _AT_MOST else line.due - line.scheduled
+        if line.owed != max(0, short):
+            yield Finding(LEDGER, line.subject_of, detail=f"{line.obligation}: owed is not what is missing")
         if (line.owed > 0 or line.times_scheduled < line.times_due) and not line.code:
             yield Finding(LEDGER, line.subject_of, detail=f"{line.obligation} {line.need}: owed without a reason")
         if line.need:

@@ -135,7 +135,7 @@ def evidence(
             task = bar.add_task("statements", total=len(lines))
             sent = await send_evidence(client, lines, batch, lambda done: bar.update(task, completed=done))
         await client.settle()
-        parked = (await client.get("/assessment/v1/parked", limit=1))["items"]
+        parked = (await client.get("/assessment/v1/parked", limit=1))["parked"]
         return {"statements": sent, "anything_parked": bool(parked)}
 
     answer(as_json, run(data, tenant, work), lambda said: console.print(f"{said['statements']} statements are in."))

@@ -149,14 +149,14 @@ async def _a_day(client: Client, atelier: Atelier, day: str, evidence: bytes) ->
         bar.update(task, description=f"evidence of {day}, estimating")
         await client.settle()
     moved = await _counted(atelier, before)
-    parked = (await client.get("/assessment/v1/parked", limit=500))["items"]
+    parked = (await client.get("/assessment/v1/parked", limit=500))["parked"]
     return {"day": day, "statements": len(lines), "parked": len(parked), **moved}
 
 
 async def _counted(atelier: Atelier, before: dict[tuple[str, str], int]) -> dict[str, int]:
     """How many estimates and paths moved since, counted in the logs."""
     counts = {"estimates": 0, "paths": 0}
-    for service, kind, what in (("assessment", "mastery.", "estimates"), ("pathing", "path.revised", "paths")):
+    for service, kind, what in (("assessment", "MasteryMoved", "estimates"), ("pathing", "pathing.path.revised", "paths")):
         store, position = atelier.stores[service], before.get((service, TENANT), 0)
         while commits := await store.read_log(TENANT, position):
             position = commits[-1].position

@@ -12,7 +12,10 @@ from atelier_standalone.pages.rendering import POLICY, page
 _WORDS = {
     401: ("Please sign in", "This page needs a token that is still valid. Your session may have ended."),
     403: ("This is not open to you", "Your role does not include this page. Nothing is wrong with your account."),
-    404: ("There is nothing here", "The page does not exist, or it is about somebody whom your account does not concern."),
+    404: (
+        "There is nothing here",
+        "The page does not exist, or it is about somebody whom your account does not concern.",
+    ),
     410: ("This was erased", "The personal data of this person was erased on request and cannot be brought back."),
     422: ("The address is not quite right", "Part of the address cannot be understood."),
     503: ("Not available at the moment", "Something that this page needs does not answer. Please try again shortly."),

@@ -60,8 +60,10 @@ def _digest(name: str) -> str:
 
 def page(template: str, caller: Caller | None, status: int = 200, **values: Any) -> Response:
     """A page for this caller; None before anybody signed in."""
-    text = _environment().get_template(template).render(
-        signed_in=caller is not None, staff=caller is not None and caller.has(*STAFF), **values
+    text = (
+        _environment()
+        .get_template(template)
+        .render(signed_in=caller is not None, staff=caller is not None and caller.has(*STAFF), **values)
     )
     return Response(text, status, {"Content-Security-Policy": POLICY}, "text/html; charset=utf-8")
 

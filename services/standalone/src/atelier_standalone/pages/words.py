@@ -19,7 +19,7 @@ _UNITS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "n
 
 
 def day(iso: str) -> str:
-    """"Tuesday 15 September" of an ISO date."""
+    """ "Tuesday 15 September" of an ISO date."""
     told = date.fromisoformat(iso)
     return f"{told:%A} {told.day} {told:%B}"
 
@@ -34,7 +34,7 @@ def day_and_month(iso: str) -> str:
 
 
 def week(iso_week: str) -> str:
-    """"the week of Monday 14 September 2026" of "2026-W38"; anything else as it is."""
+    """ "the week of Monday 14 September 2026" of "2026-W38"; anything else as it is."""
     try:
         year, _, number = iso_week.partition("-W")
         monday = date.fromisocalendar(int(year), int(number), 1)
@@ -44,7 +44,7 @@ def week(iso_week: str) -> str:
 
 
 def moment(milliseconds: int | None, time_zone: str = "UTC") -> str:
-    """"Friday 18 September 2026, 16:00" on the site's clock."""
+    """ "Friday 18 September 2026, 16:00" on the site's clock."""
     if milliseconds is None:
         return "not yet"
     told = datetime.fromtimestamp(milliseconds / 1000, zoneinfo.ZoneInfo(time_zone))
@@ -52,7 +52,7 @@ def moment(milliseconds: int | None, time_zone: str = "UTC") -> str:
 
 
 def day_of(milliseconds: int | None, time_zone: str = "UTC") -> str:
-    """"18 September 2026" on the site's clock."""
+    """ "18 September 2026" on the site's clock."""
     if milliseconds is None:
         return "not yet"
     told = datetime.fromtimestamp(milliseconds / 1000, zoneinfo.ZoneInfo(time_zone))
@@ -69,7 +69,7 @@ def utc_now(now_ms: int) -> datetime:
 
 
 def minutes(count: int) -> str:
-    """"1 hour 20 minutes"."""
+    """ "1 hour 20 minutes"."""
     hours, rest = divmod(count, 60)
     parts = [counted(hours, "hour")] if hours else []
     if rest or not parts:
@@ -78,7 +78,7 @@ def minutes(count: int) -> str:
 
 
 def counted(count: int, thing: str, things: str = "") -> str:
-    """"1 studio", "3 studios"."""
+    """ "1 studio", "3 studios"."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
@@ -92,7 +92,7 @@ def percent(share: float) -> str:
 
 
 def and_list(items: list[str]) -> str:
-    """"a, b and c"."""
+    """ "a, b and c"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
 
 
