@@ -1,7 +1,8 @@
-"""Services, tests and mentor talks: small meetings inside the day's cells, placed before teaching because they are owed.
+"""Services, tests and mentor talks: small meetings inside the day's cells, placed before teaching because they are
+owed.
 
-A pull-out takes its learners out of the supervised ground of a cell and lies inside that session; a push-in keeps its provider's time
-and finds its place once the learner's session is known (``settle_push_ins``).
+A pull-out takes its learners out of the supervised ground of a cell and lies inside that session; a push-in keeps its
+provider's time and finds its place once the learner's session is known (``settle_push_ins``).
 """
 
 from collections import defaultdict

@@ -1,15 +1,14 @@
-"""From the finished timetable to the plan that leaves: canonical order, official ids, roster membership, bound adults."""
+"""From the finished timetable to the plan that leaves: canonical order, official ids, roster membership, bound
+adults."""
 
-import hashlib
-
-from atelier_scheduling.engine.checks import adult_forbidden
+from atelier_scheduling.engine.checks import adult_forbidden, learner_forbidden
 from atelier_scheduling.engine.demand import Demands
 from atelier_scheduling.engine.facts import Facts
 from atelier_scheduling.engine.ledger import adult_lines, learner_lines, unserved
 from atelier_scheduling.engine.metrics import alarms, measure
 from atelier_scheduling.engine.needs import FocusKind
 from atelier_scheduling.engine.overrides import OverrideOutcome
-from atelier_scheduling.engine.plan import Attendance, Plan, Presence, Receipt
+from atelier_scheduling.engine.plan import Attendance, LedgerLine, Plan, Presence, Receipt
 from atelier_scheduling.engine.sessions import AdultTime, HomeGroup, OfficialIdentity, Session, Staff, StaffRole
 from atelier_scheduling.engine.studios import Draft, as_studios
 from atelier_scheduling.engine.times import Interval
@@ -27,12 +26,10 @@ def assemble(
     reasons: dict[str, str],
     seed: int,
     effort: int,
-    previous: str,
 ) -> Plan:
     """The plan of a timetable in which everybody has a place."""
     facts = table.facts
     problem = facts.problem
-    digest = problem.digest()
     for rows in table.in_cell:
         for meeting in [item for item in rows if item.base and not item.occupants]:
             table.drop(meeting)
@@ -40,10 +37,10 @@ def assemble(
     name_meetings(problem.site, meetings)
     lie_inside(table, meetings)
     follow(table, meetings)
-    sessions = sorted((as_session(facts, meeting) for meeting in meetings), key=lambda s: (s.interval, s.id))
+    sessions = sorted((as_session(facts, meeting) for meeting in meetings), key=session_order)
     attendances = sorted(
         (as_attendance(facts, seat) for meeting in meetings for seat in meeting.seats),
-        key=lambda row: (row.interval.start, row.learner, row.session, row.interval.end),
+        key=attendance_order,
     )
     own_time = sorted(
         (AdultTime(facts.adults[adult].id, kind, Interval(start, end)) for adult, kind, start, end in table.own_time),
@@ -57,7 +54,7 @@ def assemble(
     return Plan(
         problem.site,
         problem.week,
-        digest,
+        problem.digest(),
         ENGINE,
         seed,
         effort,
@@ -66,19 +63,24 @@ def assemble(
         studios,
         tuple(sorted(groups, key=lambda group: group.id)),
         tuple(own_time),
-        tuple(ledger),
-        tuple(left),
+        tuple(sorted(ledger, key=line_order)),
+        tuple(sorted(left, key=lambda row: row.need)),
         outcomes,
         alarms(facts, metrics, tuple(ledger)),
         metrics,
-        plan_key(digest, previous, effort, seed),
-        previous,
     )
 
 
-def plan_key(problem: str, previous: str, effort: int, seed: int) -> str:
-    """The name of the plan that these determine."""
-    return hashlib.sha256(f"{ENGINE}|{problem}|{previous}|{effort}|{seed}".encode()).hexdigest()
+def session_order(session: Session) -> tuple[int, str]:
+    return session.interval.start, session.id
+
+
+def attendance_order(row: Attendance) -> tuple[int, str, str, int]:
+    return row.interval.start, row.learner, row.session, row.interval.end
+
+
+def line_order(line: LedgerLine) -> tuple[str, str, str]:
+    return line.subject_of, line.obligation, line.need
 
 
 def lie_inside(table: Timetable, meetings: list[Meeting]) -> None:
@@ -92,13 +94,35 @@ def lie_inside(table: Timetable, meetings: list[Meeting]) -> None:
                 host = seat.session
                 if seat.present and host is not meeting and host.start <= meeting.start and meeting.end <= host.end:
                     hosts[learner] = host
-        if len({host.id for host in hosts.values()}) == 1 and len(hosts) == len(meeting.occupants):
-            meeting.parent = next(iter(hosts.values())).id
+        if not hosts:
+            continue
+        usual = max(hosts.values(), key=lambda host: (sum(other is host for other in hosts.values()), host.id))
+        meeting.parent = usual.id
         for learner, host in hosts.items():
+            if host is not usual and not _gather(table, learner, host, usual):
+                continue
+            host = usual
             kept = [s for s in host.seats if s.learner == learner and s.present]
             if any(not s.present and s.learner == learner and s.start == meeting.start for s in host.seats):
                 continue
             table.seat(Seat(learner, host, meeting.start, meeting.end, kept[0].why, present=False))
+
+
+def _gather(table: Timetable, learner: int, host: Meeting, usual: Meeting) -> bool:
+    """Let a learner of a pull-out spend the rest of the cell where the others of the group do, if both sessions are
+    ground."""
+    mine = [seat for seat in host.seats if seat.learner == learner]
+    if not (host.base and usual.base and host.kind is usual.kind) or any(not seat.present for seat in mine):
+        return False
+    for seat in mine:
+        table.unseat(seat)
+    if all(learner_forbidden(table, usual, learner, seat.start, seat.end) is None for seat in mine):
+        for seat in mine:
+            table.seat(Seat(learner, usual, seat.start, seat.end, seat.why, seat.needs))
+        return True
+    for seat in mine:
+        table.seat(seat)
+    return False
 
 
 def follow(table: Timetable, meetings: list[Meeting]) -> None:

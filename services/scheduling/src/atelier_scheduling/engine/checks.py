@@ -1,4 +1,5 @@
-"""The safety rules as the planner asks them before it does anything. ``None`` means allowed; otherwise the rule that forbids.
+"""The safety rules as the planner asks them before it does anything. ``None`` means allowed; otherwise the rule that
+forbids.
 
 The oracle shares nothing with this module: each was written from the rules alone.
 """
@@ -69,15 +70,20 @@ def staff_forbidden(facts: Facts, kind: SessionKind, staff: list[tuple[int, Staf
 def learner_forbidden(
     table: Timetable, meeting: Meeting, learner: int, start: int, end: int, leaving: Meeting | None = None
 ) -> Rule | Obligation | None:
-    """Whether the learner may be present in the meeting from ``start`` to ``end``. ``leaving``: the meeting they would come from."""
+    """Whether the learner may be present in the meeting from ``start`` to ``end``. ``leaving``: the meeting they
+    would come from."""
     facts = table.facts
     new = learner not in meeting.occupants
     if new and len(meeting.occupants) >= meeting.cap:
         return Rule.ADULT_CAP
-    if not any(a <= start and end <= b for a, b in facts.stretches[learner]):
+    for low, high in facts.stretches[learner]:
+        if low <= start and end <= high:
+            break
+    else:
         return Rule.LEARNER_AVAILABLE
-    if any(seat.session is not leaving for seat in table.seats_in(learner, start, end)):
-        return Rule.ONE_PLACE
+    for seat in table.seats_on[learner][table.day_of_cell[meeting.cell]]:
+        if seat.start < end and start < seat.end and seat.present and seat.session is not leaving:
+            return Rule.ONE_PLACE
     if new:
         rule = _room_forbidden(table, meeting, learner, leaving)
         if rule:
@@ -100,7 +106,8 @@ def learner_forbidden(
 
 
 def matches(facts: Facts, meeting: Meeting, order: Override) -> bool:
-    """Whether the meeting has everything that an override names (focus, kind, studio, session, zone, one of the adults)."""
+    """Whether the meeting has everything that an override names (focus, kind, studio, session, zone, one of the
+    adults)."""
     return (
         (order.focus is None or order.focus == meeting.focus)
         and order.kind in ("", meeting.kind.id)
@@ -112,7 +119,8 @@ def matches(facts: Facts, meeting: Meeting, order: Override) -> bool:
 
 
 def may_learn(facts: Facts, learner: int, focus: Focus | None) -> bool:
-    """Whether all essential prerequisites of the focus are met for the learner (a competency asks for a need with met gates)."""
+    """Whether all essential prerequisites of the focus are met for the learner (a competency asks for a need with met
+    gates)."""
     return focus is None or focus.kind is not FocusKind.COMPETENCY or focus.id in facts.open_foci[learner]
 
 
@@ -124,7 +132,11 @@ def _room_forbidden(table: Timetable, meeting: Meeting, learner: int, leaving: M
     if meeting.group_most and count > meeting.group_most:
         return Rule.SESSION_CAP
     zone = facts.zones[meeting.zone]
-    beside = [other for other in table.in_zone(meeting.zone, meeting.start, meeting.end) if other is not meeting]
+    beside = [
+        other
+        for other in table.by_zone[meeting.zone][table.day_of_cell[meeting.cell]]
+        if other.start < meeting.end and meeting.start < other.end and other is not meeting
+    ]
     taken: set[int] | dict[int, int] = meeting.occupants
     if beside:
         taken = set(meeting.occupants).union(*(other.occupants for other in beside if other is not leaving))

@@ -7,9 +7,13 @@ from atelier_scheduling.engine.supervision import Ground
 from atelier_scheduling.engine.times import SlotPurpose
 from atelier_scheduling.engine.timetable import Timetable
 
+# The best times that are tried for one adult's lunch or planning on one day.
+_TRIES = 14
+
 
 def keep_contracts(table: Timetable, ground: Ground) -> None:
-    """Hold lunch, then planning, for every adult and day; where nobody else can supervise, it stays owed (see the ledger)."""
+    """Hold lunch, then planning, for every adult and day; where nobody else can supervise, it stays owed (see the
+    ledger)."""
     facts = table.facts
     days: dict[int, list[Cell]] = {}
     for cell in facts.cells:
@@ -28,7 +32,8 @@ def keep_contracts(table: Timetable, ground: Ground) -> None:
 
 
 def due_today(facts: Facts, adult: int, cells: list[Cell]) -> bool:
-    """Whether the adult is here for at least half of the day's hours; a shorter visit earns no lunch or planning here."""
+    """Whether the adult is here for at least half of the day's hours; a shorter visit earns no lunch or planning
+    here."""
     start, end = cells[0].start, max(cell.end for cell in cells)
     here = sum(max(0, min(end, s.end) - max(start, s.start)) for s in facts.adults[adult].available)
     return 2 * here >= end - start
@@ -52,7 +57,7 @@ def _keep(
             if start < cells[0].start or end > max(one.end for one in cells):
                 continue
             options.append((_cost(table, adult, kind, start, end, cells), start))
-    for _, start in sorted(set(options)):
+    for _, start in sorted(set(options))[:_TRIES]:
         end = start + minutes
         if _taken_for_good(table, adult, start, end):
             continue

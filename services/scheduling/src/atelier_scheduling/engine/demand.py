@@ -1,4 +1,5 @@
-"""What is still owed while a week is being planned: per need the minutes and meetings left, and how much a meeting now is worth."""
+"""What is still owed while a week is being planned: per need the minutes and meetings left, and how much a meeting
+now is worth."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -41,7 +42,8 @@ class Demand:
 
 
 class Demands:
-    """All needs of a problem. ``of[learner]`` in id order; ``credit`` and ``uncredit`` follow seats being taken and given up."""
+    """All needs of a problem. ``of[learner]`` in id order; ``credit`` and ``uncredit`` follow seats being taken and
+    given up."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -79,7 +81,8 @@ class Demands:
         return Demand(need, learner, due, max(0, need.times * days) if due or not need.minutes else 0)
 
     def serves(self, demand: Demand, meeting: Meeting) -> bool:
-        """Whether minutes in this meeting count for the need: its focus (or its subject) and one of its kinds, and somebody qualified."""
+        """Whether minutes in this meeting count for the need: its focus (or its subject) and one of its kinds, and
+        somebody qualified."""
         need, focus = demand.need, meeting.focus
         if need.kinds and meeting.kind.id not in need.kinds:
             return False
@@ -129,7 +132,8 @@ class Demands:
         seat.needs = ()
 
     def open_now(self, demand: Demand, cell: Cell, minutes: int) -> bool:
-        """Whether this need may be served by a meeting of ``minutes`` in the cell: still owed, in its windows, in order, not too soon."""
+        """Whether this need may be served by a meeting of ``minutes`` in the cell: still owed, in its windows, in
+        order, not too soon."""
         need = demand.need
         if demand.met or not gates_met(need.gates):
             return False
@@ -161,7 +165,8 @@ class Demands:
         return True
 
     def points(self, demand: Demand, cell: Cell) -> float:
-        """Worth of serving the need once in this cell: obligations dwarf preferences, a subject's second meeting in a day less."""
+        """Worth of serving the need once in this cell: obligations dwarf preferences, a subject's second meeting in a
+        day less."""
         need, weights = demand.need, self.facts.policy.weights
         points = _CLASS_POINTS[need.need_class] + weights.urgency * need.urgency
         rank = self.by_id_choice[demand.learner].get(need.focus.id)

@@ -7,9 +7,11 @@ from atelier_scheduling.engine.sessions import Session
 from atelier_scheduling.engine.times import Interval
 
 
-def difference(before: Plan, after: Plan, forced: dict[str, str] | None = None) -> PlanDiff:
+def difference(
+    before: Plan, after: Plan, forced: dict[str, str] | None = None, touched: set[str] | None = None
+) -> PlanDiff:
     """Moves and session changes from ``before`` to ``after``. ``forced``: per learner id the code of what forced their moves; a move is
-    also forced when the session it leaves is gone or has another adult or zone."""
+    also forced when the session it leaves is gone or has another adult or zone. ``touched``: only these learners can differ."""
     forced = forced or {}
     old = {session.id: session for session in before.sessions}
     new = {session.id: session for session in after.sessions}
@@ -19,7 +21,7 @@ def difference(before: Plan, after: Plan, forced: dict[str, str] | None = None) 
         if old.get(name) is not new.get(name) and old.get(name) != new.get(name)
     ]
     gone = {change.session for change in changes if change.after is None or _other_hands(change.before, change.after)}
-    moves = _moves(before, after, gone, forced)
+    moves = _moves(_of(before, touched), _of(after, touched), gone, forced)
     adults = {
         member.adult
         for change in changes
@@ -28,8 +30,8 @@ def difference(before: Plan, after: Plan, forced: dict[str, str] | None = None) 
         for member in session.staff
     }
     return PlanDiff(
-        before.key,
-        after.key,
+        before.problem,
+        after.problem,
         tuple(moves),
         tuple(changes),
         tuple(sorted({move.learner for move in moves})),
@@ -45,8 +47,14 @@ def _other_hands(one: Session | None, other: Session | None) -> bool:
     return (one.zone, one.staff, one.interval) != (other.zone, other.staff, other.interval)
 
 
-def _moves(before: Plan, after: Plan, gone: set[str], forced: dict[str, str]) -> list[Move]:
-    left, right = _changed(before.attendances, after.attendances)
+def _of(plan: Plan, touched: set[str] | None) -> tuple[Attendance, ...]:
+    return plan.attendances if touched is None else tuple(row for row in plan.attendances if row.learner in touched)
+
+
+def _moves(
+    before: tuple[Attendance, ...], after: tuple[Attendance, ...], gone: set[str], forced: dict[str, str]
+) -> list[Move]:
+    left, right = _changed(before, after)
     moves = []
     for learner in sorted(left.keys() | right.keys()):
         times: dict[Interval, list[str]] = {}

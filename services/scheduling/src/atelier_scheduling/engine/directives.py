@@ -1,7 +1,7 @@
 """What people decided: overrides and pins, carried out before the planner chooses anything, each with its outcome.
 
-Safety and law stand above them: one that would break a safety rule is refused (or suspended, if it held in the previous plan), naming
-the rule; nothing the planner does later undoes one that was carried out.
+Safety and law stand above them: one that would break a safety rule is refused (or suspended, if it held in the
+previous plan), naming the rule; nothing the planner does later undoes one that was carried out.
 """
 
 from atelier_scheduling.engine.appointments import carve
@@ -84,7 +84,8 @@ class Directives:
             self._note(order, against, rule.value)
 
     def home_groups(self) -> dict[int, str]:
-        """Learner to home group, as people decided; a group with somebody the learner must be kept apart from is refused."""
+        """Learner to home group, as people decided; a group with somebody the learner must be kept apart from is
+        refused."""
         wanted: dict[int, str] = {}
         for order in self.orders:
             if order.action is not OverrideAction.HOME_GROUP:

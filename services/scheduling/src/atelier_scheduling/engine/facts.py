@@ -1,10 +1,11 @@
 """The problem, indexed once: numbers instead of ids, cells of real time, and what every check asks again and again.
 
-Everything is sorted by id first, so that the order of the problem's tuples never shows in a plan. Read only after it is built.
+Everything is sorted by id first, so that the order of the problem's tuples never shows in a plan. Read only after it
+is built.
 """
 
 import datetime
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -46,7 +47,8 @@ def subtract(spans: list[Span], hole: Span) -> list[Span]:
 
 
 class Facts:
-    """Indexes of one problem. ``learners``, ``adults``, ``zones`` are lists sorted by id; their positions are used everywhere inside."""
+    """Indexes of one problem. ``learners``, ``adults``, ``zones`` are lists sorted by id; their positions are used
+    everywhere inside."""
 
     def __init__(self, problem: SiteProblem) -> None:
         self.problem = problem
@@ -123,26 +125,14 @@ class Facts:
         for cell in self.cells:
             for bell in cell.slots:
                 cells_of[cell.date, bell].append(cell)
-        dates = sorted(self.day_of)
+        self._cells_of = cells_of
+        self._dates = dates = sorted(self.day_of)
         for number, learner in enumerate(self.learners):
-            bells = {item.date: item.bell for item in learner.bell_on}
-            stretches: list[Span] = []
-            parts: dict[int, list[Span]] = {}
-            for date in dates:
-                bell = bells.get(date, learner.bell)
-                if (date, bell) not in self.hull:
-                    continue
-                today = self._present(learner, self.hull[date, bell])
-                stretches += today
-                for cell in cells_of[date, bell]:
-                    inside = [
-                        (max(a, cell.start), min(b, cell.end)) for a, b in today if a < cell.end and cell.start < b
-                    ]
-                    if inside:
-                        parts[cell.index] = inside
-                        self.learners_in[cell.index].append(number)
+            stretches, parts = self._presence(learner)
             self.stretches.append(stretches)
             self.parts.append(parts)
+            for cell_index in parts:
+                self.learners_in[cell_index].append(number)
             self.birth.append(datetime.date.fromisoformat(learner.birth_date) if learner.birth_date else None)
             self.step_free.append(any(item.kind is AccommodationKind.STEP_FREE for item in learner.accommodations))
             bars: dict[BarTarget, set[str]] = {}
@@ -164,6 +154,43 @@ class Facts:
                     self.apart[first].append((second, pair.reach))
                 else:
                     self.apart_wish[first].add(second)
+
+    def _presence(self, learner: Learner) -> tuple[list[Span], dict[int, list[Span]]]:
+        """The learner's on-site stretches, and the parts of them in each cell of the learner's bell."""
+        bells = {item.date: item.bell for item in learner.bell_on}
+        stretches: list[Span] = []
+        parts: dict[int, list[Span]] = {}
+        for date in self._dates:
+            bell = bells.get(date, learner.bell)
+            if (date, bell) not in self.hull:
+                continue
+            today = self._present(learner, self.hull[date, bell])
+            stretches += today
+            for cell in self._cells_of[date, bell]:
+                inside = [(max(a, cell.start), min(b, cell.end)) for a, b in today if a < cell.end and cell.start < b]
+                if inside:
+                    parts[cell.index] = inside
+        return stretches, parts
+
+    def set_learner(self, number: int, learner: Learner) -> None:
+        """Take up new facts of a learner's presence (the only change of these facts after they are built, with
+        ``set_needs``)."""
+        self.learners[number] = learner
+        for cell in self.parts[number]:
+            self.learners_in[cell].remove(number)
+        self.stretches[number], self.parts[number] = self._presence(learner)
+        for cell in self.parts[number]:
+            insort(self.learners_in[cell], number)
+
+    def set_needs(self, number: int, needs: list[Need]) -> None:
+        """Take up all needs of one learner anew."""
+        for need in self.needs[number]:
+            self.need_of.pop(need.id, None)
+        self.needs[number] = sorted(needs, key=lambda item: item.id)
+        self.need_of.update({need.id: need for need in needs})
+        self.open_foci[number] = {
+            need.focus.id for need in needs if need.focus.kind is FocusKind.COMPETENCY and gates_met(need.gates)
+        }
 
     def _young(self, below: int, dates: list[str]) -> list[frozenset[int]]:
         """Per day, the learners who are younger than ``below`` years."""
@@ -237,7 +264,8 @@ class Facts:
         return 0 if one == other else self.travel.get((one, other), 0)
 
     def qualified(self, adult: int, focus: Focus | None, kind: SessionKind, role: str = "") -> bool:
-        """Whether minutes that this adult leads count as delivered: the role asked for, else the subject's certificate in teaching."""
+        """Whether minutes that this adult leads count as delivered: the role asked for, else the subject's
+        certificate in teaching."""
         person = self.adults[adult]
         if role:
             return role in person.roles

@@ -20,8 +20,8 @@ def home_kinds(facts: Facts) -> list[SessionKind]:
 def form_home_groups(
     facts: Facts, previous: tuple[HomeGroup, ...], seed: int, wanted: dict[int, str]
 ) -> list[HomeGroup]:
-    """Every learner in one home group of their own bell. Existing members stay; newcomers join where ages mix best and there is room.
-    ``wanted``: home group ids that a person decided."""
+    """Every learner in one home group of their own bell. Existing members stay; newcomers join where ages mix best
+    and there is room. ``wanted``: home group ids that a person decided."""
     problem = facts.problem
     kinds = home_kinds(facts)
     kept = {group.id: group for group in (*problem.home_groups, *previous)}

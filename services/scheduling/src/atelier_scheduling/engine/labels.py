@@ -1,7 +1,7 @@
 """Labels for studios and home groups: words without an order, dealt by the seed, the same for a whole term.
 
-A label must never betray a level: which word a studio gets depends on a permutation that differs per site, term and seed, and on nothing
-about its learners.
+A label must never betray a level: which word a studio gets depends on a permutation that differs per site, term and
+seed, and on nothing about its learners.
 """
 
 import hashlib
@@ -26,7 +26,8 @@ _HOME_WORDS = tuple(_HOME_WORDS_TEXT.split())
 
 
 class Labels:
-    """Deals words in the order of a permutation made from ``salt`` (site, term, seed); words in ``taken`` are kept by who has them."""
+    """Deals words in the order of a permutation made from ``salt`` (site, term, seed); words in ``taken`` are kept by
+    who has them."""
 
     def __init__(self, salt: str, home: bool, taken: Iterable[str]) -> None:
         words = _HOME_WORDS if home else _STUDIO_WORDS
@@ -34,7 +35,8 @@ class Labels:
         self._taken = set(taken)
 
     def deal(self, about: str) -> str:
-        """A label for the thing named ``about``: its own place in the permutation, or the next free one; then pairs of words."""
+        """A label for the thing named ``about``: its own place in the permutation, or the next free one; then pairs
+        of words."""
         count = len(self._words)
         start = int.from_bytes(hashlib.blake2b(about.encode(), digest_size=6).digest(), "big")
         for step in range(count):

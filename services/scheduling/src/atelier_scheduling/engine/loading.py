@@ -1,7 +1,7 @@
 """A former plan laid into a new timetable, as far as it is still lawful: the ground of stability.
 
-Sessions whose adult, zone or time no longer stands are left out; learners whom a rule or a met need takes out of a session are not seated.
-Ground sessions (home, study, lunch) are laid like the others and keep their people.
+Sessions whose adult, zone or time no longer stands are left out; learners whom a rule or a met need takes out of a
+session are not seated. Ground sessions (home, study, lunch) are laid like the others and keep their people.
 """
 
 from atelier_scheduling.engine.checks import (
@@ -29,7 +29,8 @@ def is_ground(session: Session) -> bool:
 
 
 def lay(table: Timetable, demands: Demands, plan: Plan, keep_unneeded: bool = False) -> dict[str, Meeting]:
-    """Lay every session of the plan that still stands; returns them by id. ``keep_unneeded`` seats learners also where the need is met."""
+    """Lay every session of the plan that still stands; returns them by id. ``keep_unneeded`` seats learners also
+    where the need is met."""
     facts = table.facts
     meetings: dict[str, Meeting] = {}
     for session in plan.sessions:

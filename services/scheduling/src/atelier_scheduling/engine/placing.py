@@ -1,23 +1,26 @@
 """Teaching: per cell, which studios meet, with whom and where, while everybody else keeps a supervised place.
 
-A cell's ground is taken up, studios are opened in the order of what they are worth for as long as the adults and places that remain can
-still hold everybody else, and the ground is laid again. If it cannot be, the last studio gives way; in the end the old ground stands.
+A cell's ground is taken up, studios are opened in the order of what they are worth for as long as the adults and
+places that remain can still hold everybody else, and the ground is laid again. If it cannot be, the last studio gives
+way; in the end the old ground stands.
 """
 
 import heapq
 from collections.abc import Iterable
 
 from atelier_scheduling.engine.appointments import why
-from atelier_scheduling.engine.checks import adult_forbidden, learner_forbidden, may_learn, staffed_cap, zone_forbidden
+from atelier_scheduling.engine.checks import adult_forbidden, learner_forbidden, may_learn, zone_forbidden
 from atelier_scheduling.engine.demand import Demand, Demands
 from atelier_scheduling.engine.facts import Cell, Facts
 from atelier_scheduling.engine.needs import FocusKind
 from atelier_scheduling.engine.sessions import StaffRole
 from atelier_scheduling.engine.studios import Draft
-from atelier_scheduling.engine.supervision import Ground, find_staff, supervising_kinds
+from atelier_scheduling.engine.supervision import Ground, cap_at, find_staff
 from atelier_scheduling.engine.times import SlotPurpose
 from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable
 
+# Studios in a row that may leave too little room for the others before a cell counts as full.
+_TRIES = 8
 _TEACHING = (SlotPurpose.TEACHING, SlotPurpose.FLEX)
 
 
@@ -79,7 +82,8 @@ class Placing:
         return -(-len(adults) * here // max(1, here + other))
 
     def _cover(self, cell: Cell, most: int) -> bool:
-        """Lay the ground with at most so many adults, the learners' own ones first; with all who are free if that is too few."""
+        """Lay the ground with at most so many adults, the learners' own ones first; with all who are free if that is
+        too few."""
         free = self.ground.free_adults(cell.index)
         if 0 < most < len(free):
             groups = {self.ground.group_of.get(one, -1) for one in self.facts.learners_in[cell.index]}
@@ -148,12 +152,14 @@ class Placing:
     def _open_best(
         self, cell: Cell, heap: list[tuple[float, str, int]], free: set[int], keep_room: bool
     ) -> list[Meeting]:
-        """Open studios from the best down; worths shrink as learners are taken, so each is looked at again before it is opened."""
+        """Open studios from the best down; worths shrink as learners are taken, so each is looked at again before it
+        is opened."""
         opened: list[Meeting] = []
+        refused = 0
         loose = {one for one in self.facts.learners_in[cell.index] if self.table.free_parts(one, cell.index)}
         adults = self.ground.free_adults(cell.index)
         quota = self._quota(cell) if keep_room else len(adults)
-        while heap and adults and quota > 0:
+        while heap and adults and quota > 0 and refused < _TRIES:
             old, _, number = heapq.heappop(heap)
             draft = self.drafts[number]
             rows = self._wanting(draft, cell, free)
@@ -167,11 +173,14 @@ class Placing:
             if meeting is None:
                 continue
             left = [one for one in adults if one not in meeting.leads]
-            if keep_room and self._room(cell, left, quota - len(meeting.leads)) < len(loose) - len(meeting.occupants):
+            if keep_room and self.ground.room(cell.index, left, max(0, quota - len(meeting.leads))) < len(loose) - len(
+                meeting.occupants
+            ):
                 self.table.drop(meeting)
+                refused += 1
                 continue
             opened.append(meeting)
-            adults = left
+            adults, refused = left, 0
             quota -= len(meeting.leads)
             free.difference_update(meeting.occupants)
             loose.difference_update(meeting.occupants)
@@ -206,7 +215,7 @@ class Placing:
         zone: int,
         staff: list[tuple[int, StaffRole]],
     ) -> Meeting | None:
-        cap = staffed_cap(self.facts, draft.kind, staff)
+        cap = cap_at(self.facts, draft.kind, staff, zone)
         meeting = Meeting(draft.kind, cell.index, cell.start, cell.end, zone, staff, cap, focus=draft.focus)
         meeting.studio = meeting.series = draft.id
         meeting.fewest = draft.kind.fewest
@@ -270,30 +279,3 @@ class Placing:
                 facts.zones[n].id,
             ),
         )[:3]
-
-    def _room(self, cell: Cell, adults: list[int], most: int) -> int:
-        """At most how many learners the adults and the zones left could hold together (an upper bound; ``cover`` decides)."""
-        facts = self.facts
-        kinds = supervising_kinds(facts, cell.purpose)
-        if not kinds:
-            return 0
-        caps = sorted((max(facts.cap(adult, kind) for kind in kinds) for adult in adults), reverse=True)
-        caps = caps[: max(0, most)]
-        open_zones = {
-            n
-            for kind in kinds
-            for n in facts.zones_for[kind.id]
-            if not zone_forbidden(self.table, n, cell.start, cell.end)
-        }
-        seats: list[int] = []
-        for zone in open_zones:
-            left = facts.zones[zone].seats
-            if facts.zones[zone].shared:
-                left -= sum(len(other.occupants) for other in self.table.in_zone(zone, cell.start, cell.end))
-                while left > 0 and caps:
-                    seats.append(min(left, caps[0]))
-                    left -= caps[0]
-            else:
-                seats.append(left)
-        seats.sort(reverse=True)
-        return sum(min(pair) for pair in zip(caps, seats, strict=False))

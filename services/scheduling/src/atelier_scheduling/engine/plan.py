@@ -132,10 +132,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A safe timetable for the problem named by ``problem``. ``obligations`` holds every obligation, met or owed;
-    ``unserved`` the preferences left. ``problem`` is its digest; after a repair, the digest of the one before with
-    the changes. ``key`` names the plan by all that determines it (engine, problem, ``previous`` key, effort, seed):
-    equal keys, equal bytes. All tuples are in canonical order (by start, then id)."""
+    """A safe timetable. ``problem``: the digest of its problem, or after a repair the digest of the one before with
+    the changes (see ``repair.chained``). ``obligations`` holds every obligation, met or owed; ``unserved`` the
+    preferences left. Canonical order: sessions by start and id; attendances by start, learner, session, end;
+    obligations by whom, obligation, need; unserved by need."""
 
     site: str
     week: str
@@ -153,8 +153,6 @@ class Plan:
     overrides: tuple[OverrideOutcome, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     metrics: Metrics = Metrics()
-    key: str = ""
-    previous: str = ""
 
     def to_json(self) -> bytes:
         """Canonical bytes: equal plans, equal bytes."""
@@ -240,8 +238,8 @@ class SessionChange:
 
 @dataclass(frozen=True, slots=True)
 class PlanDiff:
-    """Everything that differs for a person between two plans (named by their keys), in canonical order. ``learners``
-    and ``adults``: whom it touches."""
+    """Everything that differs for a person between two plans (named by their problems), in canonical order.
+    ``learners`` and ``adults``: whom it touches."""
 
     before: str
     after: str

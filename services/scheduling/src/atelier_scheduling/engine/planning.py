@@ -2,6 +2,8 @@
 a supervised place for everybody, what people decided, what is owed to learners, what is owed to adults, then what
 learners are ready for and want."""
 
+from dataclasses import replace
+
 from atelier_scheduling.engine.appointments import Appointments
 from atelier_scheduling.engine.assembling import assemble
 from atelier_scheduling.engine.contracts import keep_contracts
@@ -31,6 +33,9 @@ def plan(problem: SiteProblem, previous: Plan | None = None, effort: int = 1, se
     of 20,000 tried exchanges.
     """
     built = build(problem, previous, effort, seed)
+    if built is None and previous is not None:
+        # The former week leaves somebody without a place now: only its groups and studios can be kept.
+        built = build(problem, replace(previous, sessions=(), attendances=(), adult_time=()), effort, seed)
     if built is None:
         from atelier_scheduling.engine.diagnosis import diagnose
 
@@ -100,7 +105,7 @@ def build(problem: SiteProblem, previous: Plan | None, effort: int, seed: int) -
         sectioning.exchange(everybody, effort * _EXCHANGES)
     reasons.update(appointments.reasons)
     outcomes = tuple(outcome for _, outcome in sorted(directives.outcomes.items()))
-    result = assemble(table, demands, groups, drafts, outcomes, reasons, seed, effort, previous.key if previous else "")
+    result = assemble(table, demands, groups, drafts, outcomes, reasons, seed, effort)
     if laid and previous is not None:
         result = with_moves(previous, result)
     return Built(result, table, ground, demands, drafts)
@@ -108,8 +113,6 @@ def build(problem: SiteProblem, previous: Plan | None, effort: int, seed: int) -
 
 def with_moves(previous: Plan, result: Plan) -> Plan:
     """The plan with its moves against the previous one counted in its metrics."""
-    from dataclasses import replace
-
     moves = difference(previous, result).moves
     forced = sum(move.forced for move in moves)
     metrics = replace(result.metrics, moves_of_choice=len(moves) - forced, moves_forced=forced)

@@ -13,6 +13,7 @@ _SENTENCES = {
     "studio.competency": "Next on the path, and ready for it: {focus}.",
     "studio.subject": "Time that is owed to {focus} every week.",
     "studio.project": "Time for the project {focus}.",
+    "studio.practice": "Time to practise {focus}.",
     "studio.passion": "Protected time for {focus}.",
     "studio.elective": "An elective: {focus}.",
     "studio.reflection": "Time to reflect.",

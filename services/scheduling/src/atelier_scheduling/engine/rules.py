@@ -6,11 +6,11 @@ from enum import StrEnum
 class Rule(StrEnum):
     """Safety: never broken. Exactly:
 
-    ``one-place``: a learner's ``present`` attendances never overlap; each lies inside its session's interval; every
-    minute of a ``member`` attendance is one at which the same learner is present in another session (the pull-out or
-    push-in). ``supervised-every-minute``: on-site minutes (see ``Learner``) that lie in no present attendance come in
-    runs of at most ``Policy.passing_minutes``: passing time. ``adult-one-place``: an adult's sessions, adult times
-    and commitments never overlap, except that a bound adult may be listed in a session and in its child.
+    ``one-place``: a learner's ``present`` attendances never overlap; each lies inside its session's interval; a
+    ``member`` attendance overlaps a present one of the same learner in a child (``Session.parent``) of that session.
+    ``supervised-every-minute``: on-site minutes (see ``Learner``) that lie in no present attendance come in runs of
+    at most ``Policy.passing_minutes``: passing time. ``adult-one-place``: an adult's sessions, adult times and
+    commitments never overlap, except that a bound adult may be listed in a session and in its child.
     ``adult-available``: each lies inside one ``available`` interval. ``certificated-in-charge``: every session has a
     lead or proctor who is certificated and bound to nobody. ``learner-available``: no present attendance outside the
     on-site minutes. ``travel-time``: between two consecutive present attendances (or sessions of an adult, or a

@@ -1,4 +1,5 @@
-"""Who sits in which meeting, once the meetings stand: open seats are filled, and learners change places where both sides gain."""
+"""Who sits in which meeting, once the meetings stand: open seats are filled, and learners change places where both
+sides gain."""
 
 from atelier_scheduling.engine.appointments import why
 from atelier_scheduling.engine.checks import learner_forbidden
@@ -22,13 +23,13 @@ class Sectioning:
                     self.meetings.setdefault(meeting.focus, []).append(meeting)
 
     def fill(self, learners: list[int], moves: dict[int, int] | None = None, after: int = 0) -> int:
-        """Give learners open seats for what they still need, most worthy first; ``moves`` is each one's budget, nothing before minute
-        ``after`` changes. Returns how many seats were taken."""
+        """Give learners open seats for what they still need, most worthy first; ``moves`` is each one's budget,
+        nothing before minute ``after`` changes. Returns how many seats were taken."""
         rows: list[tuple[float, str, Demand]] = []
         for one in learners:
             for demand in self.demands.of[one]:
                 if demand.need.focus in self.meetings and not demand.met:
-                    rows.append((-self._weight(demand), demand.need.id, demand))
+                    rows.append((-self.weight(demand), demand.need.id, demand))
         rows.sort(key=lambda row: row[:2])
         taken = 0
         for _, _, demand in rows:
@@ -42,8 +43,8 @@ class Sectioning:
         return taken
 
     def exchange(self, learners: list[int], effort: int) -> int:
-        """For a need whose meetings collide with another meeting of the learner: move that other one to a later meeting of its own studio's
-        focus, if there is room. Returns how many needs were newly served."""
+        """For a need whose meetings collide with another meeting of the learner: move that other one to a later
+        meeting of its own studio's focus, if there is room. Returns how many needs were newly served."""
         served = 0
         for one in learners:
             for demand in self.demands.of[one]:
@@ -81,6 +82,19 @@ class Sectioning:
         self.table.seat(seat)
         self.demands.credit(seat)
         return True
+
+    def move(self, old: Seat, demand: Demand, meeting: Meeting) -> None:
+        """Exchange one seat for another at the same time; the caller has asked every rule."""
+        self.demands.uncredit(old)
+        self.table.unseat(old)
+        seat = Seat(demand.learner, meeting, old.start, old.end, why(demand, "studio"))
+        self.table.seat(seat)
+        self.demands.credit(seat)
+
+    def forget(self, meeting: Meeting) -> None:
+        """The meeting is not held any more."""
+        if meeting.focus in self.meetings and meeting in self.meetings[meeting.focus]:
+            self.meetings[meeting.focus].remove(meeting)
 
     def fits_kind(self, demand: Demand, meeting: Meeting) -> bool:
         return meeting.kind in kinds_of(self.facts, demand.need)
@@ -129,6 +143,6 @@ class Sectioning:
         return False
 
     @staticmethod
-    def _weight(demand: Demand) -> float:
+    def weight(demand: Demand) -> float:
         base = {NeedClass.SAFETY: 20.0, NeedClass.OBLIGATION: 8.0, NeedClass.PREFERENCE: 1.0}[demand.need.need_class]
         return base + 4.0 * demand.need.urgency

@@ -1,7 +1,8 @@
 """Instructional studios: learners of several ages who share a gap that they are ready for, within one subject.
 
-Formed before the week is placed: for every focus and kind, learners are taken in the order of their readiness into the first studio whose
-readiness band (with its uncertainty), age span and size still hold. Existing studios keep their members while the gap is shared.
+Formed before the week is placed: for every focus and kind, learners are taken in the order of their readiness into
+the first studio whose readiness band (with its uncertainty), age span and size still hold. Existing studios keep
+their members while the gap is shared.
 """
 
 import hashlib
@@ -21,7 +22,8 @@ _DAY = 24 * 60
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """A studio in the making: its demands by learner. ``adult`` and ``zone`` are those of its series, once it has met."""
+    """A studio in the making: its demands by learner. ``adult`` and ``zone`` are those of its series, once it has
+    met."""
 
     id: str
     focus: Focus
@@ -38,8 +40,8 @@ class Draft:
 def form_studios(
     facts: Facts, demands: Demands, previous: tuple[Studio, ...], wanted: dict[int, set[str]]
 ) -> tuple[list[Draft], dict[str, str]]:
-    """Studios for all needs that learners meet in groups, and for each need left out the reason code. ``wanted``: studio ids that a person
-    decided, per learner."""
+    """Studios for all needs that learners meet in groups, and for each need left out the reason code. ``wanted``:
+    studio ids that a person decided, per learner."""
     waiting: dict[tuple[Focus, str, str], list[Demand]] = defaultdict(list)
     bell_of = {bell: facts.meets_with(bell) for bell in {learner.bell for learner in facts.learners}}
     reasons: dict[str, str] = {}
@@ -143,7 +145,8 @@ def _one_band(needs: list[Need], span: float) -> bool:
 
 
 def _merge_small(facts: Facts, formed: list[Draft], reasons: dict[str, str]) -> list[Draft]:
-    """Studios below the fewest give their members to others with room; what is left meets only if an obligation asks for it."""
+    """Studios below the fewest give their members to others with room; what is left meets only if an obligation asks
+    for it."""
     kept = [draft for draft in formed if len(draft.members) >= _fewest(facts, draft)]
     for draft in formed:
         if draft in kept:

@@ -1,6 +1,7 @@
 """A supervised place for everybody who is nowhere else: the ground on which every other room builds.
 
-``cover`` seats all free minutes of a cell's learners or changes nothing. ``claim`` frees an adult by covering cells without them.
+``cover`` seats all free minutes of a cell's learners or changes nothing. ``claim`` frees an adult by covering cells
+without them.
 """
 
 from atelier_scheduling.engine.checks import (
@@ -30,7 +31,8 @@ _LAW = (SlotPurpose.LUNCH, SlotPurpose.RECESS, SlotPurpose.PROTECTED)
 
 
 class Ground:
-    """Supervision over one timetable: the home groups, and the usual meetings of each cell that stand until somebody needs the cell."""
+    """Supervision over one timetable: the home groups, and the usual meetings of each cell that stand until somebody
+    needs the cell."""
 
     def __init__(self, table: Timetable, groups: list[HomeGroup]) -> None:
         self.table = table
@@ -70,9 +72,9 @@ class Ground:
         ]
 
     def cover(self, cell: int, adults: list[int] | None = None, sparing: bool = True) -> bool:
-        """Seat every free minute of the cell's learners in meetings led by ``adults`` (default: all free). ``sparing``: in the
-        largest places with as few adults as can be; otherwise home groups in their own place with their own adult. Returns whether it
-        could; if not, nothing has changed."""
+        """Seat every free minute of the cell's learners in meetings led by ``adults`` (default: all free).
+        ``sparing``: in the largest places with as few adults as can be; otherwise home groups in their own place with
+        their own adult. Returns whether it could; if not, nothing has changed."""
         return self._cover(cell, adults, sparing) or (not sparing and self._cover(cell, adults, True))
 
     def _cover(self, cell: int, adults: list[int] | None, sparing: bool) -> bool:
@@ -83,11 +85,11 @@ class Ground:
             if parts:
                 loose[learner] = parts
         opened: list[Meeting] = list(self.base(cell))
-        if not opened and not self._could_hold(cell, len(loose), adults):
+        left = list(adults) if adults is not None else self.free_adults(cell)
+        if not opened and self.room(cell, left) < len(loose):
             return False
         before = len(opened)
         added: list[Seat] = []
-        left = list(adults) if adults is not None else self.free_adults(cell)
         while loose:
             self._fill(opened, loose, added, own_only=not sparing and self._own_lead(loose, left) is not None)
             if not loose:
@@ -108,6 +110,31 @@ class Ground:
             if not meeting.occupants:
                 table.drop(meeting)
         return True
+
+    def room(self, cell: int, adults: list[int], most: int | None = None) -> int:
+        """At most how many learners the adults (``most`` of them) could hold together in the cell's free zones: an upper bound; only
+        ``cover`` can tell."""
+        facts = self.table.facts
+        around = facts.cells[cell]
+        kinds = self._kinds[around.purpose]
+        caps = sorted((max((facts.cap(adult, kind) for kind in kinds), default=0) for adult in adults), reverse=True)[
+            :most
+        ]
+        seats: list[int] = []
+        for zone in {number for kind in kinds for number in facts.zones_for[kind.id]} if caps else ():
+            if zone_forbidden(self.table, zone, around.start, around.end):
+                continue
+            left = facts.zones[zone].seats
+            if facts.zones[zone].shared:
+                beside = self.table.in_zone(zone, around.start, around.end)
+                left -= sum(len(other.occupants) for other in beside)
+                while left > 0 and len(seats) < 4 * len(caps) and caps[0] > 0:
+                    seats.append(min(left, caps[0]))
+                    left -= caps[0]
+            else:
+                seats.append(left)
+        seats.sort(reverse=True)
+        return sum(min(pair) for pair in zip(caps, seats, strict=False))
 
     def lay(self, cell: int) -> bool:
         """Cover what is loose on the ground as it lies; if that cannot be, lay the cell's ground afresh."""
@@ -159,7 +186,7 @@ class Ground:
                     around.end,
                     zone,
                     staff,
-                    staffed_cap(facts, kind, staff),
+                    cap_at(facts, kind, staff, zone),
                     focus=_focus(around.purpose, kind),
                     home_group=self.groups[group].id if own else "",
                     needs_device=kind.needs_device,
@@ -218,6 +245,19 @@ class Ground:
     def _may(self, meeting: Meeting, learner: int, parts: list[Span]) -> bool:
         return all(learner_forbidden(self.table, meeting, learner, start, end) is None for start, end in parts)
 
+    def _full(self, meeting: Meeting) -> bool:
+        """Whether nobody can join: the cap, or the ratio of somebody young who is there."""
+        count = len(meeting.occupants)
+        if count >= meeting.cap:
+            return True
+        facts = self.table.facts
+        day = facts.cells[meeting.cell].day
+        return any(
+            count >= ratio.most_per_adult * len(meeting.leads) and not by_day[day].isdisjoint(meeting.occupants)
+            for ratio, by_day in facts.young
+            if ratio.kind in ("", meeting.kind.id)
+        )
+
     def _fill(
         self, opened: list[Meeting], loose: dict[int, list[Span]], added: list[Seat], own_only: bool = False
     ) -> None:
@@ -231,12 +271,17 @@ class Ground:
         if own_only:
             return
         order: dict[int, list[Meeting]] = {}
+        full = {id(meeting) for meeting in opened if self._full(meeting)}
         for learner in list(loose):
             group = self.group_of.get(learner, -1)
             if group not in order:
                 order[group] = sorted(opened, key=lambda m: -self._kin(m, group))
             for meeting in order[group]:
-                if len(meeting.occupants) < meeting.cap and self._sit(meeting, learner, loose, added):
+                if id(meeting) in full:
+                    continue
+                if self._sit(meeting, learner, loose, added):
+                    if self._full(meeting):
+                        full.add(id(meeting))
                     break
 
     def _kin(self, meeting: Meeting, group: int) -> int:
@@ -259,8 +304,8 @@ class Ground:
         return (code, PlacedBy.NEED, (), False, 0.0)
 
     def _squeeze(self, opened: list[Meeting], loose: dict[int, list[Span]], added: list[Seat]) -> bool:
-        """Make room for one loose learner by moving one seated learner of this round elsewhere. Tried only when few are left and there are
-        seats enough for all: otherwise no exchange can help."""
+        """Make room for one loose learner by moving one seated learner of this round elsewhere. Tried only when few
+        are left and there are seats enough for all: otherwise no exchange can help."""
         room = sum(self._left(meeting) for meeting in opened)
         if len(loose) > 8 or room < len(loose):
             return False
@@ -306,6 +351,11 @@ class Ground:
         return True
 
 
+def cap_at(facts: Facts, kind: SessionKind, staff: list[tuple[int, StaffRole]], zone: int) -> int:
+    """Most learners of the staff in the zone."""
+    return min(staffed_cap(facts, kind, staff), facts.zones[zone].seats)
+
+
 def find_staff(
     table: Timetable, kind: SessionKind, lead: int, start: int, end: int, zone: int
 ) -> list[tuple[int, StaffRole]] | None:
@@ -331,7 +381,8 @@ def find_staff(
 
 
 def supervising_kinds(facts: Facts, purpose: SlotPurpose) -> list[SessionKind]:
-    """Kinds that hold learners in a slot of this purpose, best first; home and study kinds stand behind every purpose."""
+    """Kinds that hold learners in a slot of this purpose, best first; home and study kinds stand behind every
+    purpose."""
     first = facts.kinds_for[_FOCUS_OF[purpose]]
     if purpose in (SlotPurpose.TEACHING, SlotPurpose.FLEX):
         # A teaching kind asks for a teacher's whole attention: it never holds whoever is left over.

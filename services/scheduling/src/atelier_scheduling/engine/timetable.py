@@ -1,7 +1,7 @@
 """The plan while it is being made: sessions, who is where, and whose time is taken. Knows no rule; ``checks`` does.
 
-Every change goes through ``add``/``drop`` (sessions), ``seat``/``unseat`` (learners) and ``hold``/``release`` (adults' time), and each has
-an exact inverse, so a room that tries something can always put things back.
+Every change goes through ``add``/``drop`` (sessions), ``seat``/``unseat`` (learners) and ``hold``/``release``
+(adults' time), and each has an exact inverse, so a room that tries something can always put things back.
 """
 
 import hashlib
@@ -34,7 +34,8 @@ class Seat:
 
 @dataclass(slots=True, eq=False)
 class Meeting:
-    """A session in the making. ``occupants`` counts each learner's present seats; a learner with any counts for the whole interval."""
+    """A session in the making. ``occupants`` counts each learner's present seats; a learner with any counts for the
+    whole interval."""
 
     kind: SessionKind
     cell: int
@@ -157,8 +158,9 @@ class Timetable:
 
 
 def name_meetings(site: str, meetings: list[Meeting]) -> None:
-    """Give every unnamed meeting an id made of what it is (time, kind, focus, studio or group), so that the same session keeps its id
-    from plan to plan; a second one of the same description is told apart by its zone, then by number."""
+    """Give every unnamed meeting an id made of what it is (time, kind, focus, studio or group), so that the same
+    session keeps its id from plan to plan; a second one of the same description is told apart by its zone, then by
+    number."""
     taken = {meeting.id for meeting in meetings if meeting.id}
     for meeting in sorted(meetings, key=meeting_order):
         if meeting.id:

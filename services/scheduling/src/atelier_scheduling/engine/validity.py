@@ -1,4 +1,5 @@
-"""Whether a problem makes sense at all, before anything is planned: ids that exist and are unique, slots that do not overlap."""
+"""Whether a problem makes sense at all, before anything is planned: ids that exist and are unique, slots that do not
+overlap."""
 
 from collections import Counter
 from collections.abc import Iterable

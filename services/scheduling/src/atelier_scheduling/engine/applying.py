@@ -1,0 +1,103 @@
+"""The problem after some changes: what ``repair`` plans for, and what anybody who holds the changes can compute
+again."""
+
+import hashlib
+from dataclasses import replace
+
+from atelier_scheduling.engine import wire
+from atelier_scheduling.engine.changes import (
+    AdultAbsent,
+    AdultChanged,
+    Change,
+    Changes,
+    DayClosed,
+    LearnerAbsent,
+    LearnerChanged,
+    LearnerLeft,
+    NeedsChanged,
+    OverrideGiven,
+    OverrideWithdrawn,
+    ZoneLost,
+)
+from atelier_scheduling.engine.needs import Need
+from atelier_scheduling.engine.people import Adult, Learner
+from atelier_scheduling.engine.problem import SiteProblem
+from atelier_scheduling.engine.times import Day, DayKind, Interval
+
+
+def apply_changes(problem: SiteProblem, changes: Changes) -> SiteProblem:
+    """The problem after every change in turn. A change about somebody unknown changes nothing."""
+    for change in changes.changes:
+        problem = _apply(problem, change)
+    return problem
+
+
+def chained(problem_digest: str, changes: Changes) -> str:
+    """What a repaired plan's ``problem`` says: SHA-256 over the digest before and the changes' canonical bytes."""
+    return hashlib.sha256(problem_digest.encode() + b"\n" + wire.write(changes)).hexdigest()
+
+
+def without(spans: tuple[Interval, ...], hole: Interval) -> tuple[Interval, ...]:
+    """The intervals without the minutes of ``hole``."""
+    left: list[Interval] = []
+    for span in spans:
+        if not span.overlaps(hole):
+            left.append(span)
+            continue
+        if span.start < hole.start:
+            left.append(Interval(span.start, hole.start))
+        if hole.end < span.end:
+            left.append(Interval(hole.end, span.end))
+    return tuple(left)
+
+
+def _apply(problem: SiteProblem, change: Change) -> SiteProblem:
+    match change:
+        case AdultAbsent(name, interval):
+            people = tuple(
+                replace(one, available=without(one.available, interval)) if one.id == name else one
+                for one in problem.adults
+            )
+            return replace(problem, adults=people)
+        case AdultChanged(adult):
+            return replace(problem, adults=_adult_in(problem.adults, adult))
+        case LearnerAbsent(name, interval):
+            learners = tuple(
+                replace(one, absences=(*one.absences, interval)) if one.id == name else one for one in problem.learners
+            )
+            return replace(problem, learners=learners)
+        case LearnerChanged(learner, needs):
+            changed = replace(problem, learners=_learner_in(problem.learners, learner))
+            return changed if needs is None else replace(changed, needs=_needs_in(problem.needs, learner.id, needs))
+        case LearnerLeft(name):
+            left = tuple(one for one in problem.learners if one.id != name)
+            return replace(problem, learners=left, needs=_needs_in(problem.needs, name, ()))
+        case NeedsChanged(name, needs):
+            return replace(problem, needs=_needs_in(problem.needs, name, needs))
+        case ZoneLost(name, interval):
+            zones = tuple(
+                replace(one, closed=(*one.closed, interval)) if one.id == name else one for one in problem.zones
+            )
+            return replace(problem, zones=zones)
+        case DayClosed(date):
+            days = tuple(replace(day, kind=DayKind.CLOSED) if day.date == date else day for day in problem.days)
+            if all(day.date != date for day in days):
+                days = (*days, Day(date, kind=DayKind.CLOSED))
+            return replace(problem, days=days)
+        case OverrideGiven(override):
+            others = tuple(one for one in problem.overrides if one.id != override.id)
+            return replace(problem, overrides=(*others, override))
+        case OverrideWithdrawn(name):
+            return replace(problem, overrides=tuple(one for one in problem.overrides if one.id != name))
+
+
+def _adult_in(adults: tuple[Adult, ...], adult: Adult) -> tuple[Adult, ...]:
+    return (*(one for one in adults if one.id != adult.id), adult)
+
+
+def _learner_in(learners: tuple[Learner, ...], learner: Learner) -> tuple[Learner, ...]:
+    return (*(one for one in learners if one.id != learner.id), learner)
+
+
+def _needs_in(needs: tuple[Need, ...], learner: str, mine: tuple[Need, ...]) -> tuple[Need, ...]:
+    return (*(need for need in needs if need.learner != learner), *mine)

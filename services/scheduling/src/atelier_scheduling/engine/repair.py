@@ -1,0 +1,73 @@
+"""``repair``: after something happened, touch only whom it must.
+
+First aid works on the plan as it stands, in milliseconds: a learner's changed needs, a learner's or an adult's
+absence, a lost place. It reads only what the plan itself says, so that it gives the same bytes whether the plan was
+kept in memory or read back. Everything else, and whatever first aid cannot settle, is planned again with all of the
+former plan that is still lawful laid first.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from atelier_scheduling.engine.applying import apply_changes, chained
+from atelier_scheduling.engine.changes import (
+    AdultAbsent,
+    Change,
+    Changes,
+    LearnerAbsent,
+    NeedsChanged,
+    Repaired,
+    ZoneLost,
+)
+from atelier_scheduling.engine.difference import difference
+from atelier_scheduling.engine.firstaid import FirstAid
+from atelier_scheduling.engine.plan import Infeasible, Plan
+from atelier_scheduling.engine.planning import plan as plan_whole
+from atelier_scheduling.engine.problem import SiteProblem
+
+_SMALL = (NeedsChanged, LearnerAbsent, AdultAbsent, ZoneLost)
+_KEPT = 4
+# Plans whose timetable is still at hand; it only saves time, never changes an answer.
+_at_hand: OrderedDict[str, FirstAid] = OrderedDict()
+
+
+def repair(problem: SiteProblem, plan: Plan, changes: Changes, effort: int = 1, seed: int = 0) -> Repaired:
+    """The problem after the changes, a safe plan for it that differs as little as may be, and what differs.
+
+    ``plan`` must be a plan for ``problem``. Deterministic like ``plan``. Moves of choice stay within the stability
+    budget and never touch the frozen time; forced moves are marked and counted apart.
+    """
+    after = apply_changes(problem, changes)
+    digest = chained(plan.problem, changes)
+    forced = _forced(changes.changes)
+    if changes.changes and all(isinstance(change, _SMALL) for change in changes.changes):
+        aid = _take(problem, plan)
+        made = aid.mend(after, changes.changes, digest, seed, effort)
+        if made is not None:
+            _keep(aid)
+            return Repaired(after, made, difference(plan, made, forced | aid.forced, aid.touched))
+    whole = plan_whole(after, plan, effort, seed)
+    if isinstance(whole, Infeasible):
+        return Repaired(after, whole, whole=True)
+    moves = difference(plan, whole, forced).moves
+    count = sum(move.forced for move in moves)
+    metrics = replace(whole.metrics, moves_of_choice=len(moves) - count, moves_forced=count)
+    whole = replace(whole, problem=digest, metrics=metrics)
+    return Repaired(after, whole, difference(plan, whole, forced), whole=True)
+
+
+def _take(problem: SiteProblem, plan: Plan) -> FirstAid:
+    kept = _at_hand.pop(plan.problem, None)
+    if kept is not None and kept.plan == plan and (kept.problem is problem or kept.problem == problem):
+        return kept
+    return FirstAid(problem, plan)
+
+
+def _keep(aid: FirstAid) -> None:
+    _at_hand[aid.plan.problem] = aid
+    while len(_at_hand) > _KEPT:
+        _at_hand.popitem(last=False)
+
+
+def _forced(changes: tuple[Change, ...]) -> dict[str, str]:
+    return {change.learner: "absence" for change in changes if isinstance(change, LearnerAbsent)}
