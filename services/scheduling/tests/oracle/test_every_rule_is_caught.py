@@ -263,7 +263,7 @@ BROKEN: dict[Rule, Callable[[Scene], Scene]] = {
     Rule.KNOWN: lambda scene: with_session(scene, "direct-2", zone="attic"),
 }
 ALSO_BROKEN = {
-    # Where one session needs more devices than the zone has than its zone has, so does the zone as a whole.
+    # Where one session needs more devices than its zone has, the zone as a whole has too few as well.
     Rule.DEVICE_REQUIRED: {Rule.DEVICES},
 }
 

@@ -21,10 +21,11 @@ _WHOLE = (Period.ONCE, Period.WEEK, Period.CYCLE, Period.MONTH)
 def check(ground: Ground) -> Iterator[Finding]:
     lines: dict[str, list[LedgerLine]] = defaultdict(list)
     for line in ground.plan.obligations:
-        short = line.scheduled - line.due if line.obligation in _AT_MOST else line.due - line.scheduled
+        bound = -1 if line.obligation in _AT_MOST else 1
+        short = bound * (line.due - line.scheduled)
         if line.owed != max(0, short):
             yield Finding(LEDGER, line.subject_of, detail=f"{line.obligation}: owed is not what is missing")
-        if (line.owed > 0 or line.times_scheduled < line.times_due) and not line.code:
+        if (line.owed > 0 or bound * (line.times_due - line.times_scheduled) > 0) and not line.code:
             yield Finding(LEDGER, line.subject_of, detail=f"{line.obligation} {line.need}: owed without a reason")
         if line.need:
             lines[line.need].append(line)
