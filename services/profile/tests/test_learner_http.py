@@ -117,6 +117,21 @@ async def test_a_teacher_with_a_child_at_the_school_is_family_to_that_child_alon
     assert "service" in await kinds_seen(parent, url)
 
 
+async def test_a_guardian_loses_sight_of_a_child_with_the_roster_and_not_with_the_token(
+    rig: Any, roster_of: Any
+) -> None:
+    await rig.import_roster(roster_of(20).zip())
+    url = await profile_of(rig, "s1")
+    pim = await rig.profile.keyring.pseudonym("fictional", "guardian", "p1")
+    guardian = rig.client("guardian", subject=pim, learners=[await rig.learner_id("s1")])
+    assert (await guardian.get(url)).status_code == 200
+    changed = roster_of(20)
+    changed.row("users", "s1")["agentSourcedIds"] = ""
+    await rig.import_roster(changed.zip())
+    assert (await guardian.get(url)).status_code == 404
+    assert (await guardian.post(f"{url}/reflections", json={"text": "Still here?"})).status_code == 404
+
+
 async def test_the_year_a_state_counts_a_learner_in_is_shown_to_the_district_office_alone(
     rig: Any, roster: Any
 ) -> None:

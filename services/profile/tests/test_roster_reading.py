@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 KEY = b"k" * 32
 TODAY = "2026-09-21"
-FUZZED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

@@ -94,7 +94,9 @@ def learner_routes(profile: Profile) -> APIRouter:
     async def show_learner(learner_id: str, caller: CallerDep, after: AfterDep) -> Response:
         """What this reader may know of a learner: every fact with source, time, confidence, visibility; stale ones marked."""
         document = await profile.access.learner(caller, learner_id, after)
-        facts = facts_of(document, circles(caller, learner_id), profile.clock.now())
+        facts = facts_of(
+            document, circles(caller, await profile.access.is_family(caller, document)), profile.clock.now()
+        )
         facts, name = await opened(
             profile.keyring, caller.tenant, [facts, {"display_name": document["entry"]["display_name"]}]
         )
@@ -116,7 +118,9 @@ def learner_routes(profile: Profile) -> APIRouter:
     ) -> Response:
         """The facts of one kind, or all that this reader may see."""
         document = await profile.access.learner(caller, learner_id, after)
-        facts = facts_of(document, circles(caller, learner_id), profile.clock.now())
+        facts = facts_of(
+            document, circles(caller, await profile.access.is_family(caller, document)), profile.clock.now()
+        )
         wanted = [fact for fact in facts if kind in (None, fact["kind"])]
         return JsonResponse({"items": await opened(profile.keyring, caller.tenant, wanted)})
 

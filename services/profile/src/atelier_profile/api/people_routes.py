@@ -26,7 +26,7 @@ def people_routes(profile: Profile) -> APIRouter:
         keys = [f"guardian/{id}" for id in document["entry"]["guardian_ids"]]
         found = await profile.people.get_many(caller.tenant, keys)
         held = await opened(profile.keyring, caller.tenant, [found[key] for key in keys if key in found])
-        reachable = caller.has(*SUPPORT_STAFF) or learner_id in caller.learners
+        reachable = caller.has(*SUPPORT_STAFF) or await profile.access.is_family(caller, document)
         return JsonResponse({"items": [_guardian(one, reachable) for one in held]})
 
     async def listed(caller: CallerDep, page: PageDep, category: str) -> tuple[list[dict[str, Any]], str]:

@@ -18,6 +18,18 @@ MAX_UNPACKED = 512_000_000
 MAX_RATIO = 200
 """Roster tables pack at most some 20 to 1; what unpacks further than this is not a roster."""
 _RATIO_MATTERS_FROM = 1_000_000
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    IndexError,
+    NotImplementedError,
+    RuntimeError,
+)
+"""What the standard library raises, now here and now there, for a zip whose bytes are not what they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ def read_archive(content: bytes) -> Tables:
     """Every roster table of the zip that its manifest calls bulk; a table that it calls absent is empty."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error) as error:
+    except _DAMAGE as error:
         raise InvalidInput("this is not a zip file", table="", row=0, column="") from error
     with archive:
         members = _members(archive)
@@ -62,7 +74,7 @@ def _members(archive: zipfile.ZipFile) -> Mapping[str, zipfile.ZipInfo]:
     for info in infos:
         name = info.filename
         table = name.removesuffix(".csv")
-        if info.is_dir() or "/" in name or "\\" in name:
+        if "/" in name or "\\" in name:
             raise refused("the files of a roster lie at the top of the zip, in no folder", table)
         if name in members:
             raise refused("this file is in the zip twice", table)
@@ -162,13 +174,5 @@ def _cells(archive: zipfile.ZipFile, member: zipfile.ZipInfo, table: str) -> Ite
         raise refused("the file is not UTF-8", table, row + 1) from error
     except csv.Error as error:
         raise refused(f"this is not CSV as RFC 4180 has it ({error})", table, row + 1) from error
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except _DAMAGE as error:
         raise refused("the zip is damaged here", table, row + 1) from error
