@@ -1,7 +1,7 @@
 """Parked keys: what could not be applied waits here, whole and in order, while every other key goes on.
 
-A parked key is a document in ``parked``: who parked it, why, and since which position of the log. Its later events wait too. It
-leaves when an operator unparks it (``atelier events unpark``) or a release that knows its events starts.
+A parked key is a document in ``parked``: who parked it, why, and since which position of the log. Its later events wait
+too. It leaves when an operator unparks it (``atelier events unpark``) or a release that knows its events starts.
 """
 
 import base64
@@ -32,8 +32,8 @@ class ParkedKey:
 class Waiting:
     """The messages of a key that never reached the log, in order.
 
-    ``complete`` is False when more came than are kept: the owner of the stream can make them again, and has to be asked.
-    ``revision`` changes with every change.
+    ``complete`` is False when more came than are kept: the owner of the stream can make them again, and has to be
+    asked. ``revision`` changes with every change.
     """
 
     messages: tuple[Message, ...]
@@ -48,9 +48,21 @@ class Parking:
         self._documents = documents
 
     async def park(self, tenant: str, parked: ParkedKey) -> None:
-        """Durable when it returns. A key that is parked already keeps its first position and reason."""
+        """Durable when it returns. A key that is parked already keeps its reason and the earlier of the two positions."""
+        id = _id(parked.consumer, parked.key)
         body = {"consumer": parked.consumer, "key": parked.key, "reason": parked.reason, "since": parked.since}
-        await self._documents.write([Insert(tenant, PARKED, _id(parked.consumer, parked.key), body)])
+        for _ in range(_RACES):
+            if (await self._documents.write([Insert(tenant, PARKED, id, body)]))[0]:
+                return
+            held = await self._documents.find(tenant, PARKED, id)
+            if held is not None and held["since"] <= parked.since:
+                return
+            if held is not None:
+                # A leader that is no more has parked it further on.
+                earlier = {**held, "since": parked.since}
+                if (await self._documents.write([Replace(tenant, PARKED, id, earlier, {"since": held["since"]})]))[0]:
+                    return
+        raise Unavailable(f"the parked key of {parked.consumer} changes too often; trying again")
 
     async def parked(self, tenant: str, consumer: str | None = None) -> list[ParkedKey]:
         """What is parked, of one consumer or of all."""
@@ -58,18 +70,23 @@ class Parking:
         found = await self._documents.scan(tenant, PARKED, "_id", low, high, limit=100_000)
         return [ParkedKey(body["consumer"], body["key"], body["reason"], body["since"]) for _, body in found]
 
-    async def release(self, tenant: str, consumer: str, key: str) -> bool:
-        """Forget that the key is parked; False if it was not."""
-        return (await self._documents.write([Delete(tenant, PARKED, _id(consumer, key))]))[0]
+    async def release(self, tenant: str, parked: ParkedKey) -> bool:
+        """Forget that the key is parked; False if it was not, or not since this position."""
+        id, guard = _id(parked.consumer, parked.key), {"since": parked.since}
+        return (await self._documents.write([Delete(tenant, PARKED, id, guard)]))[0]
 
     async def hold(self, tenant: str, parked: ParkedKey, messages: Sequence[Message]) -> None:
-        """Park a key together with messages that the log does not hold; more of a parked key are put behind those waiting."""
+        """Park a key together with messages that the log does not hold; more of a parked key are put behind those
+        waiting.
+        """
         body = _with_messages(parked, messages, 1)
         if not (await self._documents.write([Insert(tenant, PARKED, _id(parked.consumer, parked.key), body)]))[0]:
             await self.hold_more(tenant, parked.consumer, parked.key, messages)
 
     async def hold_more(self, tenant: str, consumer: str, key: str, messages: Sequence[Message]) -> bool:
-        """Put messages behind those waiting; False if the key is not parked (any more). A message that waits is not doubled."""
+        """Put messages behind those waiting; False if the key is not parked (any more). A message that waits is not
+        doubled.
+        """
         for _ in range(_RACES):
             body = await self._documents.find(tenant, PARKED, _id(consumer, key))
             if body is None:
@@ -79,7 +96,8 @@ class Parking:
             if not more:
                 return True
             parked = ParkedKey(consumer, key, body["reason"], body["since"])
-            # Even where there is no room for them the revision has to move: whoever catches up now must notice that more came.
+            # Even where there is no room for them the revision has to move: whoever catches up now must notice that
+            # more came.
             kept = _with_messages(parked, [*waiting.messages, *more], waiting.revision + 1, waiting.complete)
             if await self._replace(tenant, parked, kept, waiting.revision):
                 return True
@@ -110,7 +128,9 @@ def _id(consumer: str, key: str) -> str:
 
 
 def _with_messages(parked: ParkedKey, messages: Sequence[Message], revision: int, complete: bool = True) -> Body:
-    """A body with as many messages as there is room for, from the first on; ``complete`` if none had to be left out ever."""
+    """A body with as many messages as there is room for, from the first on; ``complete`` if none had to be left out
+    ever.
+    """
     kept: list[Body] = []
     size = 0
     for message in messages:

@@ -15,6 +15,8 @@ from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import STATES, Projection, ReadModel
 
+_TRIES = 100
+
 
 class ProjectionRunner:
     """Applies one projection. A key whose event cannot be applied is parked whole; the others go on.
@@ -68,24 +70,33 @@ class ProjectionRunner:
 
         Raises Unavailable where another process leads.
         """
-        async with self._alone:
-            since = (await self._parked_keys(tenant)).get(key)
-            if since is None:
-                return
-            until = max(self._handed_on.get(tenant, 0), self.follower.position(tenant))
-            if until < since:
-                raise Unavailable(
-                    f"{self.projection.name} has not come to {key} in this process; unpark where it is led"
-                )
-            after = since - 1
-            while after < until:
-                commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
-                if not commits:
-                    raise Unavailable("the log cannot be read up to where the projection stands; try again")
-                await self._apply_parked(tenant, commits, key)
-                after = commits[-1].position
-            await self._parking.release(tenant, self.follower.name, key)
-            del self._parked[tenant][key]
+        for _ in range(_TRIES):
+            async with self._alone:
+                # What was handed on and is not durable yet belongs in front of what waits.
+                if self._handed_on.get(tenant, 0) <= self.follower.position(tenant):
+                    await self._catch_up(tenant, key)
+                    return
+            await asyncio.sleep(0.02)
+        raise Unavailable(f"{self.projection.name} cannot write at the moment; try again")
+
+    async def _catch_up(self, tenant: str, key: str) -> None:
+        # What is stored counts here, also what a leader that is no more has parked.
+        self._parked.pop(tenant, None)
+        since = (await self._parked_keys(tenant)).get(key)
+        if since is None:
+            return
+        until = self.follower.position(tenant)
+        if until < since:
+            raise Unavailable(f"{self.projection.name} has not come to {key} in this process; unpark where it is led")
+        after = since - 1
+        while after < until:
+            commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
+            if not commits:
+                raise Unavailable("the log cannot be read up to where the projection stands; try again")
+            await self._apply_parked(tenant, commits, key)
+            after = commits[-1].position
+        self._parked.pop(tenant, None)
+        await self._parking.release(tenant, ParkedKey(self.follower.name, key, "", since))
 
     async def _apply_parked(self, tenant: str, commits: Sequence[Commit], key: str) -> None:
         try:

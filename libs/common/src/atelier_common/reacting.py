@@ -58,6 +58,8 @@ class ReactionRunner:
         Raises Unavailable where another process leads.
         """
         async with self._alone:
+            # What is stored counts here, also what a leader that is no more has parked.
+            self._parked.pop(tenant, None)
             since = (await self._parked_streams(tenant)).get(stream)
             if since is None:
                 return
@@ -78,8 +80,8 @@ class ReactionRunner:
                     for refusal in (await self._carry_out(tenant, await self.reaction.react([opened]))).values():
                         raise refusal
                 after = commits[-1].position
-            await self._parking.release(tenant, self.follower.name, stream)
-            del self._parked[tenant][stream]
+            self._parked.pop(tenant, None)
+            await self._parking.release(tenant, ParkedKey(self.follower.name, stream, "", since))
 
     async def _parked_streams(self, tenant: str) -> dict[str, int]:
         if tenant not in self._parked:
