@@ -14,7 +14,11 @@ from atelier_common.bus.envelope import Place
 from atelier_common.bus.memory import MemoryBus
 from atelier_common.bus.port import Message
 from atelier_common.clock import SimulatedClock
+from atelier_common.documents.memory import MemoryDocuments
+from atelier_common.documents.port import Documents
 from atelier_common.documents.sqlite import SqliteDocuments
+from atelier_common.eventstore.documents import DocumentEventStore
+from atelier_common.eventstore.port import EventStore
 from atelier_common.eventstore.sqlite import SqliteEventStore
 from atelier_common.privacy.keyring import Keyring
 from atelier_common.security.tokens import TokenIssuer
@@ -127,7 +131,8 @@ class QuietNeighbour:
 class Rig:
     """A service, its clients by role, and ways to wait."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, on_memory: bool = False) -> None:
+        self._on_memory = on_memory
         self.clock = SimulatedClock(SEPTEMBER_2026)
         self.issuer = TokenIssuer(path)
         self.bus = MemoryBus()
@@ -136,9 +141,14 @@ class Rig:
         self.profile: Profile
 
     async def start(self) -> None:
-        database = SqliteDatabase(self._path / "profile.sqlite")
-        documents = SqliteDocuments(database)
-        store = SqliteEventStore(database)
+        documents: Documents
+        store: EventStore
+        if self._on_memory:
+            documents = MemoryDocuments()
+            store = DocumentEventStore(documents, owner="test")
+        else:
+            database = SqliteDatabase(self._path / "profile.sqlite")
+            documents, store = SqliteDocuments(database), SqliteEventStore(database)
         self.built = build(
             store=store,
             documents=documents,
@@ -201,6 +211,12 @@ class Rig:
         assert answer.status_code in (200, 202), answer.text
         if answer.status_code == 200:
             return dict(answer.json())
+
+        async def over() -> bool:
+            shown = await self.admin.get(answer.headers["Location"])
+            return shown.status_code == 200 and shown.json()["state"] in ("completed", "refused")
+
+        await self.until(over)
         await self.quiet()
         return dict((await self.admin.get(answer.headers["Location"])).json())
 
@@ -208,6 +224,15 @@ class Rig:
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     rig = Rig(tmp_path)
+    await rig.start()
+    yield rig
+    await rig.stop()
+
+
+@pytest.fixture
+async def rig_on_memory(tmp_path: Path) -> AsyncIterator[Rig]:
+    """The same service over the document port, as it runs on any document database."""
+    rig = Rig(tmp_path, on_memory=True)
     await rig.start()
     yield rig
     await rig.stop()

@@ -31,6 +31,31 @@ async def test_the_same_roster_again_makes_no_event_at_all(rig: Any, roster: Any
     assert await rig.events() == before
 
 
+async def test_the_same_holds_over_any_document_database(rig_on_memory: Any, roster_of: Any) -> None:
+    rig = rig_on_memory
+    done = await rig.import_roster(roster_of(9).zip())
+    assert (done["state"], done["counts"]["learner"]["created"]) == ("completed", 9)
+    before = await rig.events()
+    assert (await rig.import_roster(roster_of(9).zip()))["state"] == "unchanged"
+    assert await rig.events() == before
+    page = (await rig.admin.get("/profile/v1/learners", params={"site": "north", "limit": 5})).json()
+    rest = (
+        await rig.admin.get("/profile/v1/learners", params={"site": "north", "limit": 5, "cursor": page["next_cursor"]})
+    ).json()
+    assert (len(page["items"]), len(rest["items"])) == (5, 4)
+
+
+async def test_a_read_model_built_anew_says_the_same(rig: Any, roster_of: Any) -> None:
+    await rig.import_roster(roster_of(20).zip())
+    await rig.import_roster(roster_of(20).without("s7").zip())
+    service = rig.profile.service
+    before = {name: await model.all("fictional") for name, model in service.models.items()}
+    for name in service.models:
+        await service.rebuild(name)
+    assert {name: await model.all("fictional") for name, model in service.models.items()} == before
+    assert len(before["learner_profile"]) == 20
+
+
 async def test_only_the_changed_row_makes_events(rig: Any, roster: Any) -> None:
     await rig.import_roster(roster.zip())
     roster.row("users", "s2")["preferredGivenName"] = "Nickname"

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from atelier_common.errors import InvalidInput, NotFound
-from atelier_common.http.kit import AfterDep, CallerDep, JsonResponse, PageDep, command_context, require
+from atelier_common.http.kit import CallerDep, JsonResponse, PageDep, command_context, require
 from fastapi import APIRouter, Query, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from atelier_profile.api.access import DISTRICT
 from atelier_profile.api.answers import accepted_json, page_json
 from atelier_profile.api.bodies import AcceptanceBody
+from atelier_profile.domain.roster_import import roster_import
 from atelier_profile.importing.rosters import plan_view
 from atelier_profile.profile import Profile
 
@@ -59,11 +60,12 @@ def roster_routes(profile: Profile) -> APIRouter:
         return page_json(*page.cut([(document["previewed_at"], document) for _, document in found]))
 
     @router.get("/{import_id}")
-    async def show_import(import_id: str, caller: CallerDep, after: AfterDep) -> Response:
-        """How far an import has come."""
+    async def show_import(import_id: str, caller: CallerDep) -> Response:
+        """How far an import has come: always up to its last step."""
         require(caller, *DISTRICT)
-        if after is not None:
-            await profile.imports.caught_up(caller.tenant, after.stream, after.version)
+        _, version = await profile.service.commands.load(roster_import, caller.tenant, import_id)
+        if version:
+            await profile.imports.caught_up(caller.tenant, f"{roster_import.category}/{import_id}", version)
         document = await profile.imports.get(caller.tenant, import_id)
         if document is None:
             raise NotFound("no such import")

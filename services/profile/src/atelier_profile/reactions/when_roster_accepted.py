@@ -16,7 +16,6 @@ from atelier_profile.domain.roster_import import (
     RefuseImport,
     RosterChunkApplied,
     RosterImportAccepted,
-    RosterImportCompleted,
     roster_import,
 )
 from atelier_profile.domain.roster_turn import (
@@ -29,7 +28,7 @@ from atelier_profile.domain.roster_turn import (
 )
 from atelier_profile.importing.parts import DECIDERS, read_chunk
 
-STEPS = (RosterImportAccepted, RosterTurnTaken, RosterTurnDenied, RosterChunkApplied, RosterImportCompleted)
+STEPS = (RosterImportAccepted, RosterTurnTaken, RosterTurnDenied, RosterChunkApplied)
 
 
 def when_roster_accepted(store: EventStore) -> Reaction:
@@ -47,9 +46,11 @@ def when_roster_accepted(store: EventStore) -> Reaction:
             case RosterChunkApplied(import_id, applied, following):
                 if following:
                     return await chunk(cause, import_id, applied + 1, following)
-                return [Issue(cause, roster_import, import_id, CompleteImport(import_id, now))]
-            case RosterImportCompleted():
-                return [Issue(cause, roster_turn, KEY, EndTurn(event.import_id, now))]
+                # In one write, so that whoever sees the import complete may send the next one.
+                return [
+                    Issue(cause, roster_import, import_id, CompleteImport(import_id, now)),
+                    Issue(cause, roster_turn, KEY, EndTurn(import_id, now)),
+                ]
             case _:
                 return []
 
