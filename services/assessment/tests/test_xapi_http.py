@@ -409,8 +409,15 @@ async def test_a_restart_loses_nothing_and_sending_it_all_again_changes_nothing(
     assert len(school.heard) == heard
 
 
-async def test_evidence_of_an_erased_learner_is_parked(school, statement: Make, fractions):
-    await school.erase(await school.learner("learner-2"))
+async def test_nothing_of_an_erased_learner_is_shown_and_new_evidence_is_parked(school, statement: Make, fractions):
+    learner = await school.learner("learner-2")
+    await school.client().post(STATEMENTS, json=statement(2, "learner-2", fractions))
+    assert await mastery_of(school, "learner-2")
+    await school.erase(learner)
+    for path in ("", f"/{fractions}", f"/{fractions}/evidence"):
+        answer = await school.client("coach-1", "coach").get(f"/assessment/v1/learners/{learner}/mastery{path}")
+        assert answer.status_code == 404
+    school.assessment.parts.known.forget()
     await school.client().post(STATEMENTS, json=statement(1, "learner-2", fractions))
     (parked,) = await parked_of(school)
     assert parked["reasons"] == ["unknown-learner"]

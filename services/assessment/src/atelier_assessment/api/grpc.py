@@ -83,11 +83,13 @@ class AssessmentServicer:
         if request.after_stream:
             await show(self._parts, caller.tenant, After(request.after_stream, request.after_version))
         found: dict[str, Mapping[str, Any]] = {}
+        erased = {each for each in request.learner_ids if await self._parts.known.is_erased(caller.tenant, each)}
+        learners = [each for each in request.learner_ids if each not in erased]
         if request.competency_ids:
-            keys = [mastery_key(learner, name) for learner in request.learner_ids for name in request.competency_ids]
+            keys = [mastery_key(learner, name) for learner in learners for name in request.competency_ids]
             found.update(await self._parts.mastery.get_many(caller.tenant, keys))
         else:
-            for learner in request.learner_ids:
+            for learner in learners:
                 low, high = mastery_key(learner, ""), mastery_key(learner, "\uffff")
                 found.update(await self._parts.mastery.all(caller.tenant, low=low, high=high))
         return service_pb2.BatchGetMasteryResponse(masteries=[_mastery(key, found[key]) for key in sorted(found)])

@@ -17,6 +17,7 @@ from atelier_common.http.kit import (
     require,
     require_learner,
 )
+from atelier_common.security.tokens import Caller
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -42,7 +43,7 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("")
     async def list_mastery(learner_id: str, caller: CallerDep, page: PageDep, after: AfterDep) -> Response:
         """Where the learner stands in every competency there is evidence of. The learner sees what the coach sees."""
-        require_learner(caller, learner_id, *STAFF)
+        await _may_see(parts, caller, learner_id)
         if after is not None:
             await show(parts, caller.tenant, after)
         low, high = mastery_key(learner_id, ""), mastery_key(learner_id, "\uffff")
@@ -54,7 +55,7 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/{competency_id}")
     async def get_mastery(learner_id: str, competency_id: str, caller: CallerDep, after: AfterDep) -> Response:
         """One standing, from the log itself."""
-        require_learner(caller, learner_id, *STAFF)
+        await _may_see(parts, caller, learner_id)
         if after is not None:
             await show(parts, caller.tenant, after)
         state, version = await parts.commands.load(mastery, caller.tenant, mastery_key(learner_id, competency_id))
@@ -66,7 +67,7 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/{competency_id}/evidence")
     async def list_evidence(learner_id: str, competency_id: str, caller: CallerDep, after: AfterDep) -> Response:
         """Every piece of evidence behind the number, in the order in which the work was done."""
-        require_learner(caller, learner_id, *STAFF)
+        await _may_see(parts, caller, learner_id)
         if after is not None:
             await show(parts, caller.tenant, after)
         state, _ = await parts.commands.load(mastery, caller.tenant, mastery_key(learner_id, competency_id))
@@ -97,6 +98,13 @@ def routes(parts: Parts) -> APIRouter:
         return accepted(await parts.commands.execute(Command(mastery, key, command, context, if_match(request))))
 
     return router
+
+
+async def _may_see(parts: Parts, caller: Caller, learner_id: str) -> None:
+    """Raises NotFound or Forbidden; an erased learner is found by nobody."""
+    require_learner(caller, learner_id, *STAFF)
+    if await parts.known.is_erased(caller.tenant, learner_id):
+        raise NotFound("no such learner")
 
 
 def _evidence(state: Mastery) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ then mean and variance move along the gradient and the information of that answe
 
 import math
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atelier_assessment.engine.calibration import Calibration
@@ -65,7 +65,7 @@ def start(calibration: Calibration) -> Belief:
     return Belief(calibration.prior_mean, calibration.prior_variance)
 
 
-def weigh(observation: Observation, earlier: Iterable[Observation], policy: MasteryPolicy) -> float:
+def weigh(observation: Observation, earlier: Sequence[Observation], policy: MasteryPolicy) -> float:
     """How much it counts given the evidence performed before it; 0.0 for modified work and for an attempt already counted."""
     weight = policy.kind_weights.get(observation.kind, 0.0)
     conditions = observation.conditions
@@ -84,7 +84,7 @@ def weigh(observation: Observation, earlier: Iterable[Observation], policy: Mast
     return weight
 
 
-def _reported_before(observation: Observation, earlier: Iterable[Observation]) -> bool:
+def _reported_before(observation: Observation, earlier: Sequence[Observation]) -> bool:
     for other in earlier:
         if observation.attempt:
             if other.attempt == observation.attempt:
@@ -112,65 +112,83 @@ def is_independent(observation: Observation, policy: MasteryPolicy) -> bool:
 def advance(
     belief: Belief,
     observation: Observation,
-    earlier: Iterable[Observation],
+    earlier: Sequence[Observation],
     policy: MasteryPolicy,
     calibration: Calibration,
 ) -> Belief:
-    """The belief after one more observation that was performed after all ``earlier`` ones. Unchanged if it weighs nothing.
+    """The belief after one more observation, performed after all ``earlier`` ones. The same object if it weighs nothing.
 
     Constant time, but for the look through ``earlier`` where the observation names an attempt, a sitting or a stimulus.
     """
-    weight = weigh(observation, earlier, policy)
-    if weight <= 0.0:
-        return belief
-    item = calibration.items.get(observation.item, calibration.ordinary)
-    variance = (
-        belief.variance if belief.count == 0 else min(belief.variance + calibration.drift, calibration.prior_variance)
-    )
-    slope = item.discrimination / math.sqrt(1.0 + _PROBIT * variance * item.discrimination * item.discrimination)
-    knows = _logistic(slope * (belief.mean - item.difficulty))
-    reach = 1.0 - item.guess - item.slip
-    expected = item.guess + reach * knows
-    gradient = reach * slope * knows * (1.0 - knows)
-    pull = weight * gradient / (expected * (1.0 - expected))
-    variance = round(1.0 / (1.0 / variance + pull * gradient), DECIMALS)
-    mean = round(belief.mean + variance * pull * (observation.score - expected), DECIMALS)
-    own_work = is_independent(observation, policy)
-    independent = belief.independent + own_work
-    claimed_at, claimed_by = belief.claimed_at, belief.claimed_by
-    if (
-        claimed_at is None
-        and independent >= policy.independent_evidence
-        and mean - policy.confidence * math.sqrt(variance) >= policy.cut
-    ):
-        claimed_at, claimed_by = observation.performed_at, observation.id
-    best, stalled = (mean, 0) if mean > belief.best else (belief.best, belief.stalled + own_work)
-    if claimed_at is not None:
-        stalled = 0
-    conditions = observation.conditions
-    return Belief(
-        mean,
-        variance,
-        belief.count + 1,
-        independent,
-        claimed_at,
-        claimed_by,
-        best,
-        stalled,
-        observation.performed_at,
-        "" if conditions is None else conditions.activity,
-        observation.success,
-    )
+    ordinary = observation.conditions is None and not observation.attempt and not observation.registration
+    history = (observation,) if ordinary else (*earlier, observation)
+    return _continue(belief, history, len(history) - 1, policy, calibration)
 
 
 def fold(observations: Sequence[Observation], policy: MasteryPolicy, calibration: Calibration) -> Belief:
     """The belief after all ``observations``, which are in order of their ``place``."""
-    belief = start(calibration)
-    earlier: list[Observation] = []
-    for observation in observations:
-        belief = advance(belief, observation, earlier, policy, calibration)
-        earlier.append(observation)
-    return belief
+    return _continue(start(calibration), observations, 0, policy, calibration)
+
+
+def _continue(
+    belief: Belief, history: Sequence[Observation], begin: int, policy: MasteryPolicy, calibration: Calibration
+) -> Belief:
+    """Fold ``history[begin:]`` onto the belief. One plain loop over local names, because late evidence folds a long history anew."""
+    mean, variance, count, independent = belief.mean, belief.variance, belief.count, belief.independent
+    claimed_at, claimed_by, best, stalled = belief.claimed_at, belief.claimed_by, belief.best, belief.stalled
+    newest = None
+    kind_weights, supporting_only, enough = policy.kind_weights, policy.supporting_only, policy.independent_evidence
+    items, ordinary, most = calibration.items, calibration.ordinary, calibration.prior_variance
+    sqrt, exp, cut, confidence, drift = math.sqrt, math.exp, policy.cut, policy.confidence, calibration.drift
+    for place in range(begin, len(history)):
+        observation = history[place]
+        if observation.conditions is None and not observation.attempt and not observation.registration:
+            weight, own_work = kind_weights.get(observation.kind, 0.0), observation.kind not in supporting_only
+        else:
+            weight, own_work = weigh(observation, history[:place], policy), is_independent(observation, policy)
+        if weight <= 0.0:
+            continue
+        item = items.get(observation.item, ordinary)
+        if count:
+            variance += drift
+            if variance > most:
+                variance = most
+        discrimination = item.discrimination
+        slope = discrimination / sqrt(1.0 + _PROBIT * variance * discrimination * discrimination)
+        logit = slope * (mean - item.difficulty)
+        if not -_LARGEST_LOGIT < logit < _LARGEST_LOGIT:
+            logit = math.copysign(_LARGEST_LOGIT, logit)
+        knows = 1.0 / (1.0 + exp(-logit))
+        reach = 1.0 - item.guess - item.slip
+        expected = item.guess + reach * knows
+        gradient = reach * slope * knows * (1.0 - knows)
+        pull = weight * gradient / (expected * (1.0 - expected))
+        variance = round(1.0 / (1.0 / variance + pull * gradient), DECIMALS)
+        mean = round(mean + variance * pull * (observation.score - expected), DECIMALS)
+        count += 1
+        independent += own_work
+        if mean > best:
+            best, stalled = mean, 0
+        else:
+            stalled += own_work
+        if claimed_at is None and independent >= enough and mean - confidence * sqrt(variance) >= cut:
+            claimed_at, claimed_by = observation.performed_at, observation.id
+        newest = observation
+    if newest is None:
+        return belief
+    return Belief(
+        mean,
+        variance,
+        count,
+        independent,
+        claimed_at,
+        claimed_by,
+        best,
+        0 if claimed_at is not None else stalled,
+        newest.performed_at,
+        "" if newest.conditions is None else newest.conditions.activity,
+        newest.success,
+    )
 
 
 def insert(observations: Sequence[Observation], observation: Observation) -> tuple[Observation, ...]:

@@ -48,6 +48,11 @@ class Known:
             self._roster.update((tenant, learner) for learner, body in documents.items() if not body.get("erased"))
         return {learner for learner in asked if (tenant, learner) in self._roster}
 
+    async def is_erased(self, tenant: str, learner: str) -> bool:
+        """Whether the learner was erased: then nothing derived of them is shown any more."""
+        document = await self._learners.get(tenant, learner)
+        return document is not None and bool(document.get("erased"))
+
     async def competencies(self, tenant: str, targets: Iterable[str]) -> dict[str, str]:
         """Target -> competency id, for those that are known."""
         asked = set(targets)
@@ -60,8 +65,11 @@ class Known:
         return {target: self._names[tenant, target] for target in asked if (tenant, target) in self._names}
 
     def _forget_old(self) -> None:
-        now = self._monotonic()
-        if now - self._emptied > _KEPT_SECONDS:
-            self._emptied = now
-            self._roster.clear()
-            self._names.clear()
+        if self._monotonic() - self._emptied > _KEPT_SECONDS:
+            self.forget()
+
+    def forget(self) -> None:
+        """Ask the read models anew from here on."""
+        self._emptied = self._monotonic()
+        self._roster.clear()
+        self._names.clear()
