@@ -127,6 +127,7 @@ class PlanView:
             "title": self.title(session),
             "subject": session.focus.subject if session.focus else "",
             "focus": session.focus.id if session.focus else "",
+            "focus_kind": str(session.focus.kind) if session.focus else "",
             "zone": session.zone,
             "zone_name": self._zones.get(session.zone, session.zone),
             "adults": [staff.adult for staff in session.staff],
@@ -149,6 +150,7 @@ class PlanView:
             "label": studio.label if studio else "",
             "subject": session.focus.subject if session.focus else "",
             "focus": session.focus.id if session.focus else "",
+            "focus_kind": str(session.focus.kind) if session.focus else "",
             "shared_gap": [
                 {"competency_id": focus.id, "title": self._titles.get(focus.id, focus.id)}
                 for focus in (studio.shared_gap if studio else ())

@@ -30,6 +30,7 @@ from atelier_standalone.system import Atelier
 TENANT = "fictional-harbour"
 _MARK = "demo.json"
 _BATCH = 200
+_TRIES = 4
 _DAY_ENDS = timedelta(hours=20, minutes=30)
 
 
@@ -156,7 +157,10 @@ async def _a_day(client: Client, atelier: Atelier, day: str, evidence: bytes) ->
 async def _counted(atelier: Atelier, before: dict[tuple[str, str], int]) -> dict[str, int]:
     """How many estimates and paths moved since, counted in the logs."""
     counts = {"estimates": 0, "paths": 0}
-    for service, kind, what in (("assessment", "MasteryMoved", "estimates"), ("pathing", "pathing.path.revised", "paths")):
+    for service, kind, what in (
+        ("assessment", "MasteryMoved", "estimates"),
+        ("pathing", "pathing.path.revised", "paths"),
+    ):
         store, position = atelier.stores[service], before.get((service, TENANT), 0)
         while commits := await store.read_log(TENANT, position):
             position = commits[-1].position
@@ -169,11 +173,12 @@ async def _override(client: Client, site: str) -> dict[str, Any]:
     document = await client.get(f"/scheduling/v1/sites/{site}/plans/{WEEK}")
     first_day = f"{datetime.strptime(WEEK + '-1', '%G-W%V-%u').date()}"
     day = await client.get(f"/scheduling/v1/sites/{site}/days/{first_day}", week=WEEK, proposed=True, studios=True)
-    for target in day["sessions"]:
+    # Work that needs nothing learned before comes first: there a decision is least likely to break a safety rule.
+    for target in sorted(day["sessions"], key=lambda one: one["subject"] != ""):
         if len(target["members"]) >= target["seats"]:
             continue
         others = [one for one in day["sessions"] if one["start"] == target["start"] and one is not target]
-        for learner in [member for other in others for member in other["members"]]:
+        for learner in [member for other in others for member in other["members"]][:_TRIES]:
             given = await _try_override(client, site, learner, target)
             if given is not None:
                 await client.settle()
@@ -209,6 +214,7 @@ async def _try_override(client: Client, site: str, learner: str, target: dict[st
         "ends_at_ms": target["ends_at_ms"],
         "learners": [learner],
         "focus": target["focus"],
+        "focus_kind": target["focus_kind"],
         "subject": target["subject"],
         "week": WEEK,
     }
