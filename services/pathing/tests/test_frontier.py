@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from atelier_pathing.case.order import find_cycle, topological_order
 from atelier_pathing.engine.estimates import Estimate
-from atelier_pathing.engine.frontier import Wishes, frontier, placement_probes, reasons
+from atelier_pathing.engine.frontier import PerSubject, Wishes, frontier, placement_probes, reasons
 from atelier_pathing.engine.graph import Edge, Graph, Node, build_graph
 from atelier_pathing.engine.standing import COVERED, CREDITED, EARNED, GATE_MET, WAIVED, advance, own_flags, stand
 from hypothesis import given, settings
@@ -86,11 +86,14 @@ def test_what_was_started_comes_before_what_is_new() -> None:
     ]
 
 
-def test_the_next_steps_of_each_subject_are_those_first_in_line() -> None:
-    nodes = [Node(name, "Making" if name in "abc" else "Music") for name in "abcdef"]
-    standing = stand(build_graph("1", nodes, []), {})
-    wishes = Wishes(first=("c",), deferred={"d": 101})
-    assert [step.competency_id for step in frontier(standing, wishes, 100, 2)] == ["c", "a", "e", "f", "d"]
+def test_the_next_steps_of_each_subject_are_those_begun_and_a_few_new_ones() -> None:
+    nodes = [Node(name, "Making" if name in "abcdef" else "Music") for name in "abcdefuvwxyz"]
+    graph = build_graph("1", nodes, [])
+    begun = own_flags(LEARNING, False, False)
+    standing = stand(graph, {graph.place[name]: begun for name in "bcd"})
+    wishes = Wishes(first=("z",), deferred={"u": 101})
+    steps = frontier(standing, wishes, 100, PerSubject(started=2, new=2))
+    assert [step.competency_id for step in steps] == ["z", "b", "c", "a", "v", "u"]
 
 
 def test_reasons_name_each_gate_and_how_it_is_met() -> None:
@@ -165,7 +168,7 @@ def test_the_frontier_never_contains_an_unmet_gate(
         assert not standing.flags[node] & (EARNED | CREDITED)
     ready = {graph.nodes[node].competency_id for node in range(len(graph)) if standing.is_ready(node)}
     assert {step.competency_id for step in whole} == ready
-    next_steps = frontier(standing, Wishes(first=tuple(dict.fromkeys(first))), 0, per_subject)
+    next_steps = frontier(standing, Wishes(first=tuple(dict.fromkeys(first))), 0, PerSubject(per_subject, per_subject))
     assert {step.competency_id for step in next_steps} <= ready
 
 

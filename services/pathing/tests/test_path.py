@@ -22,7 +22,7 @@ from atelier_pathing.domain.path_events import (
     PathRevised,
     TestOutAsked,
 )
-from atelier_pathing.domain.path_revision import PER_SUBJECT
+from atelier_pathing.domain.path_revision import PUBLISHED
 from atelier_pathing.engine.graph import Edge, Graph, Node, build_graph
 
 DAY = 24 * 60 * 60 * 1000
@@ -135,7 +135,7 @@ def test_the_same_number_again_is_an_accepted_no_op() -> None:
 def test_what_is_beyond_the_published_steps_is_noted_only() -> None:
     many = graph_of("abcdefghijklmnopqrst")
     path = opened(many)
-    assert len(path.frontier) == PER_SUBJECT
+    assert len(path.frontier) == PUBLISHED.new
     assert kinds(path.when(noted("t", 0.95, earned=True))) == [MasteryNoted]
 
 

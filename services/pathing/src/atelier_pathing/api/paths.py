@@ -13,7 +13,7 @@ from atelier_common.security.tokens import Caller
 from fastapi import APIRouter, Query
 
 from atelier_pathing.api.showing import ADULT_ROLES, ROLE_SHOWN, competency_for, is_adult, sentences
-from atelier_pathing.domain.path_revision import PER_SUBJECT
+from atelier_pathing.domain.path_revision import PUBLISHED
 from atelier_pathing.domain.path_state import standing_on
 from atelier_pathing.engine.frontier import frontier, placement_probes
 from atelier_pathing.reading import OpenedPath, Paths, Revision, counted
@@ -52,7 +52,7 @@ def path_routes(readers: PathReaders) -> APIRouter:
         path = await readers.paths.open(caller.tenant, learner_id, framework_id)
         now = readers.clock.now()
         steps = (
-            frontier(standing_on(path.state, path.taught.graph), path.state.wishes, now, PER_SUBJECT)
+            frontier(standing_on(path.state, path.taught.graph), path.state.wishes, now, PUBLISHED)
             if next_only
             else path.ready(now)
         )

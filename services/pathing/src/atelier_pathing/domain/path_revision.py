@@ -6,12 +6,12 @@ from typing import Any
 from atelier_pathing.domain.path_events import AuthorRole, FrontierStep, GateMet, PathRevised, StepState, Tag
 from atelier_pathing.domain.path_state import PathState, standing_on
 from atelier_pathing.engine.estimates import BANDS, Estimate
-from atelier_pathing.engine.frontier import Step, frontier, met_by
+from atelier_pathing.engine.frontier import PerSubject, Step, frontier, met_by
 from atelier_pathing.engine.graph import Graph
 from atelier_pathing.engine.standing import Standing
 
-PER_SUBJECT = 8
-"""How many steps of a subject are published; what a learner is ready for beyond them can always be asked."""
+PUBLISHED = PerSubject(started=8, new=4)
+"""How much of a subject is published; what a learner is ready for beyond that can always be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
         steps: tuple[Step, ...] | None = None
         moved = any(_moved(step, after.estimates.get(step.competency_id)) for step in before.frontier)
     else:
-        steps = frontier(standing, after.wishes, occasion.now, PER_SUBJECT)
+        steps = frontier(standing, after.wishes, occasion.now, PUBLISHED)
         moved = _differs(before.frontier, steps, after)
     if not moved and not occasion.always:
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Literal
 
 from atelier_pathing.engine.estimates import BANDS, Bands, Estimate
@@ -36,6 +36,16 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
+class PerSubject:
+    """How many steps of a subject are next in line: at most ``started`` that were begun, then new ones up to ``new`` in
+    all, but always one. What people wished for counts as begun.
+    """
+
+    started: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One competency of the frontier. ``rank`` counts from 1 over all subjects."""
 
@@ -45,7 +55,7 @@ class Step:
     rank: int
 
 
-def frontier(standing: Standing, wishes: Wishes, now: int, per_subject: int | None = None) -> tuple[Step, ...]:
+def frontier(standing: Standing, wishes: Wishes, now: int, per_subject: PerSubject | None = None) -> tuple[Step, ...]:
     """The ready set at ``now``: wished order, then what was started, then what is new, each in teaching order;
     deferred last.
 
@@ -57,7 +67,7 @@ def frontier(standing: Standing, wishes: Wishes, now: int, per_subject: int | No
     wished = [number for key in wishes.first if key not in put_off and (number := _ready(standing, key)) is not None]
     deferred = sorted(number for key in put_off if (number := _ready(standing, key)) is not None)
     taken = {*wished, *deferred}
-    others = _next_in_line(standing, wished, taken, len(graph) if per_subject is None else per_subject)
+    others = _next_in_line(standing, wished, taken, per_subject or PerSubject(len(graph), len(graph)))
     steps = []
     for rank, number in enumerate([*wished, *others, *deferred], start=1):
         node = graph.nodes[number]
@@ -71,24 +81,30 @@ def _ready(standing: Standing, competency_id: str) -> int | None:
     return number if number is not None and standing.is_ready(number) else None
 
 
-def _next_in_line(standing: Standing, wished: Sequence[int], taken: Collection[int], per_subject: int) -> list[int]:
-    """Ready nodes that are not ``taken``, the started ones first, as long as their subject has room."""
-    graph = standing.graph
-    room = [per_subject] * graph.subject_count
+def _next_in_line(
+    standing: Standing, wished: Sequence[int], taken: Collection[int], per_subject: PerSubject
+) -> list[int]:
+    """Ready nodes that are not ``taken``, as many of each subject as are next in line."""
+    subject_of = standing.graph.subject_numbers
+    begun = [0] * standing.graph.subject_count
     for number in wished:
-        room[graph.subject_numbers[number]] -= 1
-    open_subjects = sum(free > 0 for free in room)
+        begun[subject_of[number]] += 1
     kept: list[int] = []
-    for number in chain(standing.started_nodes(), standing.new_nodes()):
-        subject = graph.subject_numbers[number]
-        if room[subject] <= 0 or number in taken:
+    for number in standing.started_nodes():
+        if number not in taken and begun[subject_of[number]] < per_subject.started:
+            begun[subject_of[number]] += 1
+            kept.append(number)
+    room = [max(1, per_subject.new - count) for count in begun]
+    closed = 0
+    for number in standing.new_nodes():
+        subject = subject_of[number]
+        if number in taken or not room[subject]:
             continue
         kept.append(number)
         room[subject] -= 1
-        if not room[subject]:
-            open_subjects -= 1
-            if not open_subjects:
-                break
+        closed += not room[subject]
+        if closed == len(room):
+            break
     return kept
 
 
