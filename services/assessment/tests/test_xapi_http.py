@@ -195,6 +195,24 @@ async def test_the_protocol_version_is_asked_for_and_both_are_spoken(district):
     assert (await client.post(STATEMENTS, json=[], headers={"X-Experience-API-Version": "0.95"})).status_code == 400
 
 
+async def test_a_report_sent_again_later_is_the_same_report_whatever_has_changed_meanwhile(
+    school, statement: Make, fractions
+):
+    timeless = statement(1, competency=fractions)
+    del timeless["timestamp"]
+    void = voiding(1, statement(2)["id"])
+    del void["timestamp"]
+    client = school.client()
+    assert (await client.post(STATEMENTS, json=[timeless, void])).status_code == 200
+    school.clock.advance(60_000)
+    admin = school.client("admin-1", "district-admin")
+    await admin.put("/assessment/v1/providers/reader-app", json={"title": "Reader", "only_kind": "activity"})
+    assert (await client.post(STATEMENTS, json=[timeless, void])).status_code == 200
+    assert (await client.post(STATEMENTS, json=timeless)).status_code == 200
+    (standing,) = await mastery_of(school)
+    assert standing["evidence_count"] == 1
+
+
 async def test_other_zones_are_converted(school, statement: Make, fractions):
     client = school.client()
     await client.post(STATEMENTS, json=statement(1, competency=fractions, timestamp="2026-09-07T14:00:00+02:00"))

@@ -31,9 +31,11 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class RecordEvidence:
-    """``resolution`` is not part of the request's identity: the same report may be resolved better when it is sent again."""
+    """Its command id is made from what was sent, so nothing else is hashed: sent again, the same report may be resolved better,
+    typed by a provider's registration, or, where it bears no time, read at a later one. The first reading stands.
+    """
 
-    unhashed: ClassVar[tuple[str, ...]] = ("resolution",)
+    unhashed: ClassVar[tuple[str, ...]] = ("evidence", "resolution")
     evidence: Evidence
     resolution: Resolution
     now: int
@@ -70,6 +72,7 @@ class VoidEvidence:
 class StateVoiding:
     """Claim the identity of a voiding statement, so that the same id cannot stand for something else."""
 
+    unhashed: ClassVar[tuple[str, ...]] = ("performed_at",)
     target: str
     target_reference: str
     provider: str

@@ -38,7 +38,9 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class CountEvidence:
-    unhashed: ClassVar[tuple[str, ...]] = ("rules",)
+    """Its command id is made from the event that recorded the evidence, which never changes: nothing is hashed again."""
+
+    unhashed: ClassVar[tuple[str, ...]] = ("observation", "rules")
     observation: Observation
     rules: Rules
     now: int
