@@ -4,19 +4,21 @@ from dataclasses import replace
 
 import pytest
 from atelier_assessment.domain.attempt import (
-    EvidenceMapped,
-    EvidenceParked,
-    EvidenceRecorded,
-    EvidenceVoided,
     MapEvidence,
     RecordEvidence,
     Resolution,
     ResolveEvidence,
     StateVoiding,
-    TargetsUnresolved,
     VoidEvidence,
-    VoidingStated,
     attempt,
+)
+from atelier_assessment.domain.attempt_events import (
+    EvidenceMapped,
+    EvidenceParked,
+    EvidenceRecorded,
+    EvidenceVoided,
+    TargetsUnresolved,
+    VoidingStated,
 )
 from atelier_assessment.domain.evidence import Circumstances, Evidence, Outcome, observe
 from atelier_common.errors import IdentityTaken, NotFound, RuleBroken

@@ -8,20 +8,22 @@ from typing import Any
 import pytest
 from atelier_assessment.domain.mastery import (
     AwardMastery,
-    AwardWithdrawn,
     CountEvidence,
-    EarnedCorrected,
-    EvidenceSetAside,
-    EvidenceWithdrawn,
     Mastery,
-    MasteryAwarded,
-    MasteryMoved,
-    MasteryReestimated,
     Reestimate,
     Rules,
     WithdrawAward,
     WithdrawEvidence,
     mastery,
+)
+from atelier_assessment.domain.mastery_events import (
+    AwardWithdrawn,
+    EarnedCorrected,
+    EvidenceSetAside,
+    EvidenceWithdrawn,
+    MasteryAwarded,
+    MasteryMoved,
+    MasteryReestimated,
 )
 from atelier_assessment.engine.observation import Conditions, Observation
 from atelier_assessment.engine.policy import MasteryPolicy

@@ -13,14 +13,14 @@ from atelier.assessment.v1.events_pb2 import (
 from atelier_common.commit import RecordedEvent
 from atelier_common.publisher import ContractEvent
 
-from atelier_assessment.domain.mastery import (
+from atelier_assessment.domain.mastery import learner_and_competency
+from atelier_assessment.domain.mastery_events import (
     AwardWithdrawn,
     EvidenceWithdrawn,
     MasteryAwarded,
     MasteryMoved,
     MasteryReestimated,
     Standing,
-    learner_and_competency,
 )
 
 MASTERY_CHANGED = "atelier.assessment.mastery.v1.changed"

@@ -8,7 +8,7 @@ from typing import Any
 from atelier_common.commit import RecordedEvent
 from atelier_common.projection import Projection, by_stream_key
 
-from atelier_assessment.domain.mastery import (
+from atelier_assessment.domain.mastery_events import (
     AwardWithdrawn,
     EvidenceWithdrawn,
     MasteryAwarded,

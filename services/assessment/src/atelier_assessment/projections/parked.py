@@ -5,7 +5,7 @@ from typing import Any
 from atelier_common.commit import RecordedEvent
 from atelier_common.projection import Projection, by_stream_key
 
-from atelier_assessment.domain.attempt import EvidenceParked
+from atelier_assessment.domain.attempt_events import EvidenceParked
 
 
 def _apply(_document: dict[str, Any] | None, recorded: RecordedEvent, _key: str) -> dict[str, Any] | None:

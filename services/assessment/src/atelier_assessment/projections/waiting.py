@@ -9,7 +9,8 @@ from typing import Any
 from atelier_common.commit import RecordedEvent
 from atelier_common.projection import Projection
 
-from atelier_assessment.domain.attempt import UNKNOWN_LEARNER, VOIDED, EvidenceParked, EvidenceVoided, TargetsUnresolved
+from atelier_assessment.domain.attempt import UNKNOWN_LEARNER, VOIDED
+from atelier_assessment.domain.attempt_events import EvidenceParked, EvidenceVoided, TargetsUnresolved
 from atelier_assessment.projections.competencies import name_of_target
 
 

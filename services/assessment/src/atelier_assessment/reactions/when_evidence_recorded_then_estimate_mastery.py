@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from atelier_common.commit import RecordedEvent
 from atelier_common.reaction import Issue, Reaction
 
-from atelier_assessment.domain.attempt import EvidenceMapped, EvidenceRecorded, EvidenceVoided
+from atelier_assessment.domain.attempt_events import EvidenceMapped, EvidenceRecorded, EvidenceVoided
 from atelier_assessment.domain.evidence import observe
 from atelier_assessment.domain.mastery import CountEvidence, Rules, WithdrawEvidence, mastery, mastery_key
 from atelier_assessment.rules_source import RulesSource

@@ -11,7 +11,8 @@ from atelier_common.commit import RecordedEvent
 from atelier_common.projection import ReadModel
 from atelier_common.reaction import Issue, Reaction, each
 
-from atelier_assessment.domain.attempt import UNKNOWN_LEARNER, EvidenceParked, ResolveEvidence, attempt
+from atelier_assessment.domain.attempt import UNKNOWN_LEARNER, ResolveEvidence, attempt
+from atelier_assessment.domain.attempt_events import EvidenceParked
 from atelier_assessment.projections.competencies import FRAMEWORK_LISTED, names_of_competency
 from atelier_assessment.projections.learners import LEARNER_CHANGED
 from atelier_assessment.recording.known import Known

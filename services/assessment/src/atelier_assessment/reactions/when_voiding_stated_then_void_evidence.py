@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from atelier_common.commit import RecordedEvent
 from atelier_common.reaction import Issue, Reaction, each
 
-from atelier_assessment.domain.attempt import VoidEvidence, VoidingStated, attempt
+from atelier_assessment.domain.attempt import VoidEvidence, attempt
+from atelier_assessment.domain.attempt_events import VoidingStated
 
 
 async def _void(recorded: RecordedEvent) -> Sequence[Issue]:

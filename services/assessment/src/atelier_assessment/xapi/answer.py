@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from atelier_assessment.domain.attempt import VoidingStated
+from atelier_assessment.domain.attempt_events import VoidingStated
 from atelier_assessment.domain.evidence import Evidence, Outcome
 from atelier_assessment.xapi.statement import VOIDED
 
