@@ -23,7 +23,7 @@ from atelier_scheduling.engine.policy import SessionKind
 from atelier_scheduling.engine.sessions import AdultTimeKind, StaffRole
 from atelier_scheduling.engine.supervision import Ground, find_staff
 from atelier_scheduling.engine.times import SlotPurpose
-from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable, Why
+from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable, Why
 
 _OPEN_TIME = (SlotPurpose.TEACHING, SlotPurpose.FLEX, SlotPurpose.HOME)
 _STEP = 5
@@ -253,7 +253,9 @@ class Appointments:
 
     def _base_of(self, learner: int, start: int, end: int) -> Meeting | None:
         seats = self.table.seats_in(learner, start, end)
-        if len(seats) == 1 and seats[0].session.base and seats[0].start <= start and end <= seats[0].end:
+        if len(seats) != 1 or seats[0].why[0] in DECIDED:
+            return None
+        if seats[0].session.base and seats[0].start <= start and end <= seats[0].end:
             return seats[0].session
         return None
 

@@ -10,8 +10,9 @@ from atelier_scheduling.engine.times import Interval
 def difference(
     before: Plan, after: Plan, forced: dict[str, str] | None = None, touched: set[str] | None = None
 ) -> PlanDiff:
-    """Moves and session changes from ``before`` to ``after``. ``forced``: per learner id the code of what forced their moves; a move is
-    also forced when the session it leaves is gone or has another adult or zone. ``touched``: only these learners can differ."""
+    """Moves and session changes from ``before`` to ``after``. ``forced``: per learner id the code of what forced
+    their moves; a move is also forced when the session it leaves is gone or has another adult or zone. ``touched``:
+    only these learners can differ."""
     forced = forced or {}
     old = {session.id: session for session in before.sessions}
     new = {session.id: session for session in after.sessions}

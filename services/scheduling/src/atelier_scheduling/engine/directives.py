@@ -4,7 +4,7 @@ Safety and law stand above them: one that would break a safety rule is refused (
 previous plan), naming the rule; nothing the planner does later undoes one that was carried out.
 """
 
-from atelier_scheduling.engine.appointments import carve
+from atelier_scheduling.engine.appointments import carve, why
 from atelier_scheduling.engine.checks import (
     adult_forbidden,
     learner_forbidden,
@@ -25,7 +25,7 @@ from atelier_scheduling.engine.rules import Obligation, Rule
 from atelier_scheduling.engine.studios import Draft
 from atelier_scheduling.engine.supervision import Ground, find_staff, supervising_kinds
 from atelier_scheduling.engine.times import SlotPurpose
-from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable
+from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable
 
 _LAW = (SlotPurpose.LUNCH, SlotPurpose.RECESS, SlotPurpose.PROTECTED)
 Broken = Rule | Obligation
@@ -166,6 +166,7 @@ class _Carrying:
         self.drafts = {draft.id: draft for draft in drafts}
         self.opened: list[Meeting] = []
         self.seated: list[Seat] = []
+        self.along: list[Seat] = []
 
     def place(self, order: Override) -> Broken | None:
         for name in order.learners:
@@ -213,6 +214,13 @@ class _Carrying:
         now = self.table.seats_in(learner, cell.start, cell.end)
         if any(seat.session.fixed and matches(self.facts, seat.session, order) for seat in now):
             return None
+        for seat in now:
+            if seat.why[0] not in DECIDED:
+                continue
+            if ("override", order.id) not in seat.why[2] or not matches(self.facts, seat.session, order):
+                return Rule.ONE_PLACE
+            seat.session.fixed = True
+            return None
         rule: Broken | None = None
         for meeting in self.table.in_cell[cell.index]:
             if (
@@ -226,17 +234,18 @@ class _Carrying:
         if order.session:
             return rule or Rule.KNOWN
         opened = self._open(order, cell, focus)
-        if not isinstance(opened, Meeting):
-            return rule or opened
-        return self._seat(order, learner, opened)
+        if isinstance(opened, Meeting):
+            return self._seat(order, learner, opened)
+        return rule or self._open_for_many(order, learner, cell, focus)
 
     def _open(self, order: Override, cell: Cell, focus: Focus | None) -> Meeting | Broken:
         rule: Broken = Rule.SUPERVISED_EVERY_MINUTE
         for kind in self._kinds(order, cell, focus):
-            for lead in self._leads(order, kind, focus):
-                if any(lead in meeting.leads for meeting in self.ground.base(cell.index)) and not self.ground.claim(
-                    lead, cell.start, cell.end
-                ):
+            leads = self._leads(order, kind, focus)
+            # Whoever is free needs nobody else to step in.
+            leads.sort(key=lambda n: adult_forbidden(self.table, n, cell.start, cell.end, "") is not None)
+            for lead in leads:
+                if not self.ground.claim(lead, cell.start, cell.end):
                     rule = Rule.SUPERVISED_EVERY_MINUTE
                     continue
                 for zone in self.facts.zones_for[kind.id]:
@@ -260,6 +269,52 @@ class _Carrying:
                     self.opened.append(meeting)
                     return meeting
         return rule
+
+    def _open_for_many(self, order: Override, learner: int, cell: Cell, focus: Focus | None) -> Broken | None:
+        """No adult can be spared for one learner alone: a session that takes others of this time along, who want the
+        same focus, or (without a focus) anybody who is nowhere else."""
+        before = self.ground.snapshot(cell.index)
+        self.ground.strip(cell.index)
+        rule: Broken = Rule.SUPERVISED_EVERY_MINUTE
+        opened = self._open(order, cell, focus)
+        if isinstance(opened, Meeting):
+            opened.base = opened.fixed = focus is None
+            against = self._seat(order, learner, opened)
+            if against is None:
+                self._take_along(opened, cell)
+                if self.ground.cover(cell.index):
+                    return None
+                self._give_up(opened)
+            else:
+                rule = against
+                self._give_up(opened)
+        self.ground.revert(before)
+        return rule
+
+    def _take_along(self, meeting: Meeting, cell: Cell) -> None:
+        wanting = [
+            (-self.demands.points(demand, cell), one, demand)
+            for one in self.facts.learners_in[cell.index]
+            for demand in self.demands.of[one]
+            if demand.need.focus == meeting.focus and self.demands.open_now(demand, cell, cell.end - cell.start)
+        ]
+        for _, one, demand in sorted(wanting, key=lambda row: row[:2]):
+            if learner_forbidden(self.table, meeting, one, meeting.start, meeting.end) is None:
+                seat = Seat(one, meeting, meeting.start, meeting.end, why(demand, "studio"))
+                self.table.seat(seat)
+                self.demands.credit(seat)
+                self.along.append(seat)
+
+    def _give_up(self, meeting: Meeting) -> None:
+        for seat in list(meeting.seats):
+            if seat in self.along:
+                self.along.remove(seat)
+                self.demands.uncredit(seat)
+            if seat in self.seated:
+                self.seated.remove(seat)
+            self.table.unseat(seat)
+        self.opened.remove(meeting)
+        self.table.drop(meeting)
 
     def _kinds(self, order: Override, cell: Cell, focus: Focus | None) -> list[SessionKind]:
         if order.kind:
@@ -294,14 +349,14 @@ class _Carrying:
             if rule is not None:
                 self._put_back(learner, before)
                 return rule
-            why = (
+            reason = (
                 "override.place" if order.owner else "pin",
                 PlacedBy.COACH,
                 (("override", order.id),),
                 order.restricted,
                 0.0,
             )
-            seat = Seat(learner, meeting, start, end, why)
+            seat = Seat(learner, meeting, start, end, reason)
             self.table.seat(seat)
             self.seated.append(seat)
         return None if parts else Rule.LEARNER_AVAILABLE
@@ -316,7 +371,9 @@ class _Carrying:
 
     def _undo(self) -> None:
         cells = {seat.session.cell for seat in self.seated} | {meeting.cell for meeting in self.opened}
-        for seat in self.seated:
+        for seat in self.along:
+            self.demands.uncredit(seat)
+        for seat in (*self.seated, *self.along):
             self.table.unseat(seat)
         for meeting in self.opened:
             self.table.drop(meeting)

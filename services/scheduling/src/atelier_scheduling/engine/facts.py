@@ -108,6 +108,13 @@ class Facts:
         """The day whose cells are running at, or began last before, a minute."""
         return self._days_in_order[max(0, bisect_right(self._day_starts, minute) - 1)] if self._day_starts else 0
 
+    def cell_at(self, start: int, end: int, slot: str) -> int:
+        """The cell in which a session of this slot lies: the slot's own where it is named, else one with the same times, else any that
+        holds it; -1 where there is none."""
+        inside = [cell for cell in self.cells_between(start, end) if cell.start <= start and end <= cell.end]
+        inside.sort(key=lambda c: (not slot or slot not in c.slots.values(), (c.start, c.end) != (start, end), c.index))
+        return inside[0].index if inside else -1
+
     def cells_between(self, start: int, end: int) -> list[Cell]:
         """Cells that overlap the stretch, in time order."""
         first, last = bisect_right(self._day_starts, start) - 1, bisect_right(self._day_starts, end - 1)

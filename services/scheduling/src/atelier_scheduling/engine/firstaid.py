@@ -22,9 +22,7 @@ from atelier_scheduling.engine.restoring import recount, restore
 from atelier_scheduling.engine.sectioning import Sectioning
 from atelier_scheduling.engine.sessions import AdultTime, Session, Staff, StaffRole, Studio
 from atelier_scheduling.engine.times import Interval
-from atelier_scheduling.engine.timetable import Meeting, Seat
-
-_DECIDED = ("override.place", "pin")
+from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat
 
 
 class FirstAid:
@@ -96,7 +94,7 @@ class FirstAid:
                 continue
             self.demands.credit(seat)
             unlawful = not may_learn(self.facts, learner, seat.session.focus)
-            if unlawful or (not seat.needs and not seat.session.base and seat.why[0] not in _DECIDED):
+            if unlawful or (not seat.needs and not seat.session.base and seat.why[0] not in DECIDED):
                 stale.append(seat)
         recount(self.table, self.demands, learner)
         budget = {learner: self._budget(learner)}
@@ -136,7 +134,8 @@ class FirstAid:
         return not must or self._to_ground(seat) or self._beside(seat, here)
 
     def _beside(self, seat: Seat, here: list[Meeting]) -> bool:
-        """No room on the ground: any other session of this time that the learner may attend, to practise what is known."""
+        """No room on the ground: any other session of this time that the learner may attend, to practise what is
+        known."""
         for meeting in sorted(here, key=lambda m: (len(m.occupants), m.id)):
             if meeting.base or meeting.focus is None or meeting.focus.kind not in GROUPED:
                 continue

@@ -16,7 +16,7 @@ from atelier_scheduling.engine.facts import Facts
 from atelier_scheduling.engine.needs import FocusKind
 from atelier_scheduling.engine.plan import Plan, Presence
 from atelier_scheduling.engine.sessions import Session, StaffRole
-from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable
+from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable
 
 _GROUND = (FocusKind.LUNCH, FocusKind.RECESS, FocusKind.HOME, FocusKind.STUDY)
 
@@ -38,6 +38,7 @@ def lay(table: Timetable, demands: Demands, plan: Plan, keep_unneeded: bool = Fa
         if meeting is not None:
             table.add(meeting)
             meetings[session.id] = meeting
+    standing = {order.id for order in facts.problem.overrides} | {pin.id for one in facts.learners for pin in one.pins}
     for row in plan.attendances:
         meeting = meetings.get(row.session)
         learner = facts.learner_of.get(row.learner)
@@ -51,13 +52,15 @@ def lay(table: Timetable, demands: Demands, plan: Plan, keep_unneeded: bool = Fa
             if start >= end or learner_forbidden(table, meeting, learner, start, end) is not None:
                 continue
             receipt = row.because
+            if receipt.code in DECIDED and dict(receipt.parameters).get("override") not in standing:
+                continue
             why = (receipt.code, receipt.placed_by, receipt.parameters, receipt.restricted, receipt.margin)
             seat = Seat(learner, meeting, start, end, why, station=row.station)
             table.seat(seat)
             if meeting.base:
                 continue
             demands.credit(seat)
-            if not seat.needs and not keep_unneeded and not meeting.fixed:
+            if not seat.needs and not keep_unneeded and not meeting.fixed and receipt.code not in DECIDED:
                 demands.uncredit(seat)
                 table.unseat(seat)
     for meeting in list(meetings.values()):
@@ -86,8 +89,8 @@ def _meeting(table: Timetable, session: Session) -> Meeting | None:
     kind = facts.kinds.get(session.kind)
     zone = facts.zone_of.get(session.zone, -1)
     start, end = session.interval.start, session.interval.end
-    cell = next((c for c in facts.cells if c.start <= start and end <= c.end), None)
-    if kind is None or zone < 0 or cell is None:
+    cell = facts.cell_at(start, end, session.slot)
+    if kind is None or zone < 0 or cell < 0:
         return None
     if kind.zone_kinds and facts.zones[zone].kind not in kind.zone_kinds:
         return None
@@ -102,7 +105,7 @@ def _meeting(table: Timetable, session: Session) -> Meeting | None:
         return None
     cap = staffed_cap(facts, kind, staff)
     meeting = Meeting(
-        kind, cell.index, start, end, zone, staff, cap, session.focus, session.slot, session.studio, session.home_group
+        kind, cell, start, end, zone, staff, cap, session.focus, session.slot, session.studio, session.home_group
     )
     meeting.series, meeting.fewest, meeting.needs_device = session.series, session.fewest, session.needs_device
     meeting.id, meeting.parent, meeting.stations = session.id, session.parent, session.stations

@@ -17,7 +17,7 @@ from atelier_scheduling.engine.sessions import StaffRole
 from atelier_scheduling.engine.studios import Draft
 from atelier_scheduling.engine.supervision import Ground, cap_at, find_staff
 from atelier_scheduling.engine.times import SlotPurpose
-from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable
+from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable
 
 # Studios in a row that may leave too little room for the others before a cell counts as full.
 _TRIES = 8
@@ -111,7 +111,7 @@ class Placing:
             if self.moves is not None and self.moves[one] <= 0:
                 continue
             seats = self.table.seats_in(one, cell.start, cell.end)
-            if all(seat.session.base for seat in seats):
+            if all(seat.session.base and seat.why[0] not in DECIDED for seat in seats):
                 free.add(one)
         return free
 

@@ -12,10 +12,10 @@ def restore(facts: Facts, plan: Plan) -> tuple[Timetable, dict[str, Meeting]]:
     table = Timetable(facts)
     meetings: dict[str, Meeting] = {}
     for session in plan.sessions:
-        cells = facts.cells_between(session.interval.start, session.interval.end)
+        cell = facts.cell_at(session.interval.start, session.interval.end, session.slot)
         meeting = Meeting(
             facts.kinds[session.kind],
-            cells[0].index,
+            cell,
             session.interval.start,
             session.interval.end,
             facts.zone_of[session.zone],

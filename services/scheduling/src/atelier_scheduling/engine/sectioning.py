@@ -6,7 +6,7 @@ from atelier_scheduling.engine.checks import learner_forbidden
 from atelier_scheduling.engine.demand import GROUPED, Demand, Demands, kinds_of
 from atelier_scheduling.engine.facts import Facts
 from atelier_scheduling.engine.needs import Focus, NeedClass
-from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable
+from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable
 
 
 class Sectioning:
@@ -69,6 +69,8 @@ class Sectioning:
         if len(seats) != 1 or not seats[0].session.base or seats[0].start > meeting.start or seats[0].end < meeting.end:
             return False
         ground = seats[0]
+        if ground.why[0] in DECIDED:
+            return False
         if learner_forbidden(self.table, meeting, demand.learner, meeting.start, meeting.end, ground.session):
             return False
         self.demands.uncredit(ground)
@@ -109,7 +111,7 @@ class Sectioning:
         if not self._may(demand, meeting):
             return False
         seats = self.table.seats_in(demand.learner, meeting.start, meeting.end)
-        if len(seats) != 1 or seats[0].session.base or seats[0].session.fixed or len(seats[0].needs) == 0:
+        if len(seats) != 1 or seats[0].session.base or seats[0].why[0] in DECIDED or len(seats[0].needs) == 0:
             return False
         old = seats[0]
         if (old.start, old.end) != (meeting.start, meeting.end) or old.session.focus not in self.meetings:

@@ -4,6 +4,8 @@
 without them.
 """
 
+from enum import Enum
+
 from atelier_scheduling.engine.checks import (
     adult_forbidden,
     learner_forbidden,
@@ -30,6 +32,15 @@ _FOCUS_OF = {
 _LAW = (SlotPurpose.LUNCH, SlotPurpose.RECESS, SlotPurpose.PROTECTED)
 
 
+class Mode(Enum):
+    """How the ground is laid: home groups in their own places; few adults in large places; fewest adults, the young
+    together."""
+
+    OWN = "own"
+    SPARING = "sparing"
+    TIGHT = "tight"
+
+
 class Ground:
     """Supervision over one timetable: the home groups, and the usual meetings of each cell that stand until somebody
     needs the cell."""
@@ -52,7 +63,7 @@ class Ground:
 
     def strip(self, cell: int) -> list[Meeting]:
         """Take a cell's supervision away; hand it back to ``restore``."""
-        taken = self.base(cell)
+        taken = [meeting for meeting in self.base(cell) if not meeting.fixed]
         for meeting in taken:
             self.table.drop(meeting)
         return taken
@@ -60,6 +71,18 @@ class Ground:
     def restore(self, taken: list[Meeting]) -> None:
         for meeting in taken:
             self.table.add(meeting)
+
+    def snapshot(self, cell: int) -> dict[int, list[Meeting]]:
+        """The ground of a cell and of all cells at the same time, for ``revert``; holds while nobody on it is moved."""
+        around = self.table.facts.cells[cell]
+        beside = self.table.facts.cells_between(around.start, around.end)
+        return {other.index: [m for m in self.base(other.index) if not m.fixed] for other in beside}
+
+    def revert(self, before: dict[int, list[Meeting]]) -> None:
+        for cell in before:
+            self.strip(cell)
+        for meetings in before.values():
+            self.restore(meetings)
 
     def free_adults(self, cell: int) -> list[int]:
         """Adults who may be in charge and are free for the whole cell."""
@@ -75,12 +98,18 @@ class Ground:
         """Seat every free minute of the cell's learners in meetings led by ``adults`` (default: all free).
         ``sparing``: in the largest places with as few adults as can be; otherwise home groups in their own place with
         their own adult. Returns whether it could; if not, nothing has changed."""
-        return self._cover(cell, adults, sparing) or (not sparing and self._cover(cell, adults, True))
+        modes = (Mode.SPARING, Mode.TIGHT) if sparing else (Mode.OWN, Mode.SPARING, Mode.TIGHT)
+        return any(self._cover(cell, adults, mode) for mode in modes)
 
-    def _cover(self, cell: int, adults: list[int] | None, sparing: bool) -> bool:
+    def _cover(self, cell: int, adults: list[int] | None, mode: Mode) -> bool:
         table = self.table
         loose: dict[int, list[Span]] = {}
-        for learner in table.facts.learners_in[cell]:
+        order = table.facts.learners_in[cell]
+        if mode is Mode.TIGHT:
+            # The young come last, so that they sit together in the smaller places and their ratio binds as few sessions as can be.
+            young = {one for _, by_day in table.facts.young for one in by_day[table.day_of_cell[cell]]}
+            order = sorted(order, key=lambda one: one in young)
+        for learner in order:
             parts = table.free_parts(learner, cell)
             if parts:
                 loose[learner] = parts
@@ -91,13 +120,15 @@ class Ground:
         before = len(opened)
         added: list[Seat] = []
         while loose:
-            self._fill(opened, loose, added, own_only=not sparing and self._own_lead(loose, left) is not None)
+            self._fill(
+                opened, loose, added, mode, own_only=mode is Mode.OWN and self._own_lead(loose, left) is not None
+            )
             if not loose:
                 break
-            meeting = self._open(cell, loose, left, sparing)
+            meeting = self._open(cell, loose, left, mode)
             if meeting is None:
                 waiting = len(loose)
-                self._fill(opened, loose, added)
+                self._fill(opened, loose, added, mode)
                 if len(loose) < waiting or self._squeeze(opened, loose, added):
                     continue
                 for seat in reversed(added):
@@ -112,8 +143,8 @@ class Ground:
         return True
 
     def room(self, cell: int, adults: list[int], most: int | None = None) -> int:
-        """At most how many learners the adults (``most`` of them) could hold together in the cell's free zones: an upper bound; only
-        ``cover`` can tell."""
+        """At most how many learners the adults (``most`` of them) could hold together in the cell's free zones: an
+        upper bound; only ``cover`` can tell."""
         facts = self.table.facts
         around = facts.cells[cell]
         kinds = self._kinds[around.purpose]
@@ -137,21 +168,28 @@ class Ground:
         return sum(min(pair) for pair in zip(caps, seats, strict=False))
 
     def lay(self, cell: int) -> bool:
-        """Cover what is loose on the ground as it lies; if that cannot be, lay the cell's ground afresh."""
+        """Cover what is loose on the ground as it lies; else lay the cell's ground afresh; else together with the cells of other bells at
+        the same time, as tightly as can be. All or nothing."""
         if self.cover(cell):
             return True
         before = self.strip(cell)
         if self.cover(cell):
             return True
+        around = self.table.facts.cells[cell]
+        beside = [
+            other.index
+            for other in self.table.facts.cells_between(around.start, around.end)
+            if other.index != cell and any(not meeting.fixed for meeting in self.base(other.index))
+        ]
+        for index in beside:
+            before += self.strip(index)
+        for order in ([*beside, cell], [cell, *beside]):
+            if all(self._cover(index, None, Mode.TIGHT) for index in order):
+                return True
+            for index in order:
+                self.strip(index)
         self.restore(before)
         return False
-
-    def _could_hold(self, cell: int, count: int, adults: list[int] | None) -> bool:
-        """Quick bound: whether the adults' caps add up to the learners."""
-        facts = self.table.facts
-        kinds = self._kinds[facts.cells[cell].purpose]
-        leads = adults if adults is not None else self.free_adults(cell)
-        return sum(max((facts.cap(adult, kind) for kind in kinds), default=0) for adult in leads) >= count
 
     def _own_lead(self, loose: dict[int, list[Span]], adults: list[int]) -> int | None:
         present = {self.group_of.get(learner, -1) for learner in loose}
@@ -160,7 +198,7 @@ class Ground:
                 return self.adult_of[group]
         return None
 
-    def _open(self, cell: int, loose: dict[int, list[Span]], adults: list[int], sparing: bool) -> Meeting | None:
+    def _open(self, cell: int, loose: dict[int, list[Span]], adults: list[int], mode: Mode) -> Meeting | None:
         """A new meeting for the group with most loose learners, with its own adult and zone where they are free."""
         facts = self.table.facts
         around = facts.cells[cell]
@@ -170,9 +208,12 @@ class Ground:
             counts[group] = counts.get(group, 0) + 1
         ranked = sorted(counts, key=lambda g: (g < 0 or self.adult_of[g] not in adults, -counts[g], g))
         group = ranked[0]
-        for kind in self._kinds[around.purpose]:
+        kinds = self._kinds[around.purpose]
+        if mode is Mode.TIGHT:
+            kinds = sorted(kinds, key=lambda kind: -kind.cap)
+        for kind in kinds:
             for adult in self._adult_order(adults, group, kind, counts):
-                zone = self._zone(kind, cell, group, adult, loose, sparing)
+                zone = self._zone(kind, cell, group, adult, loose, mode)
                 if zone < 0:
                     continue
                 staff = self._staff(kind, adult, cell, zone)
@@ -209,7 +250,7 @@ class Ground:
         )
 
     def _zone(
-        self, kind: SessionKind, cell: int, group: int, adult: int, loose: dict[int, list[Span]], sparing: bool
+        self, kind: SessionKind, cell: int, group: int, adult: int, loose: dict[int, list[Span]], mode: Mode
     ) -> int:
         facts = self.table.facts
         around = facts.cells[cell]
@@ -230,7 +271,7 @@ class Ground:
                 continue
             order = kind.zone_kinds.index(place.kind) if kind.zone_kinds else 0
             # The own zone first; a shared zone (dining hall) before others of its kind; else the best fit.
-            if sparing:
+            if mode is not Mode.OWN:
                 key = (seats < want, False, -min(seats, want) * 1000 + order, zone != own, place.id)
             else:
                 key = (zone != own, seats < want, order * 1000 + abs(seats - want), False, place.id)
@@ -259,11 +300,16 @@ class Ground:
         )
 
     def _fill(
-        self, opened: list[Meeting], loose: dict[int, list[Span]], added: list[Seat], own_only: bool = False
+        self,
+        opened: list[Meeting],
+        loose: dict[int, list[Span]],
+        added: list[Seat],
+        mode: Mode,
+        own_only: bool = False,
     ) -> None:
         """Seat loose learners: own home group's meeting first, then wherever there is room."""
         groups = {self.groups[n].id: n for n in range(len(self.groups))}
-        for meeting in opened:
+        for meeting in opened if mode is not Mode.TIGHT else ():
             own = groups.get(meeting.home_group, -1)
             if own >= 0:
                 for learner in [one for one in loose if self.group_of.get(one, -1) == own]:
@@ -337,16 +383,13 @@ class Ground:
 
     def claim(self, adult: int, start: int, end: int) -> bool:
         """Free an adult from supervision in a stretch by covering each cell without them; all or nothing."""
-        undo: list[tuple[int, list[Meeting]]] = []
+        undo: dict[int, list[Meeting]] = {}
         for cell in self.table.facts.cells_between(start, end):
             if not any(adult in meeting.leads for meeting in self.base(cell.index)):
                 continue
-            taken = self.strip(cell.index)
-            undo.append((cell.index, taken))
+            undo[cell.index] = self.strip(cell.index)
             if not self.cover(cell.index, [one for one in self.free_adults(cell.index) if one != adult]):
-                for index, meetings in reversed(undo):
-                    self.strip(index)
-                    self.restore(meetings)
+                self.revert(undo)
                 return False
         return True
 

@@ -15,6 +15,8 @@ from atelier_scheduling.engine.plan import PlacedBy
 from atelier_scheduling.engine.policy import SessionKind
 from atelier_scheduling.engine.sessions import AdultTimeKind, OfficialIdentity, StaffRole, Station
 
+# Receipts of seats that a person decided: nobody moves these.
+DECIDED = ("override.place", "pin")
 Why = tuple[str, PlacedBy, tuple[tuple[str, str], ...], bool, float]
 
 
