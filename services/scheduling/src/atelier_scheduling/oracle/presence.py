@@ -76,12 +76,12 @@ def _every_minute(ground: Ground, learner: str) -> Iterator[Finding]:
     passing = ground.problem.policy.passing_minutes
     for stretch in stretches:
         inside = [one.interval for one in held if one.interval.overlaps(stretch)]
-        at, first = stretch.start, True
+        at = stretch.start
         for interval in inside:
-            if interval.start - at > (0 if first else passing):
+            if interval.start - at > passing:
                 yield Finding(Rule.SUPERVISED_EVERY_MINUTE, learner, at, f"until {interval.start}")
-            at, first = max(at, interval.end), False
-        if at < stretch.end:
+            at = max(at, interval.end)
+        if stretch.end - at > passing:
             yield Finding(Rule.SUPERVISED_EVERY_MINUTE, learner, at, f"until {stretch.end}")
 
 
