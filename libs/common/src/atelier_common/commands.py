@@ -19,6 +19,7 @@ from atelier_common.errors import (
     Unavailable,
 )
 from atelier_common.eventstore.port import Appended, EventStore
+from atelier_common.telemetry import names, tracing
 
 _TRIES = 4
 
@@ -94,10 +95,20 @@ class Commands:
         if not requests:
             return []
         outcomes: list[Accepted | AtelierError | None] = [None] * len(requests)
+        tenants = {request.context.tenant for request in requests}
+        attributes: tracing.Attributes = {names.COMMIT_COUNT: len(requests), names.TENANT: ",".join(sorted(tenants))}
+        traces = {request.context.trace for request in requests}
+        with tracing.batch_span(names.SPAN_COMMAND, traces, attributes):
+            here = tracing.current_traceparent() if len(traces) == 1 else None
+            return await self._execute_alone(requests, outcomes, here)
+
+    async def _execute_alone(
+        self, requests: Sequence[Request], outcomes: list[Accepted | AtelierError | None], trace: str | None
+    ) -> list[Accepted | AtelierError]:
         async with self._alone({(request.context.tenant, request.stream) for request in requests}):
             left = list(range(len(requests)))
             for attempt in range(_TRIES):
-                left = await self._try(requests, left, outcomes)
+                left = await self._try(requests, left, outcomes, trace)
                 if not left:
                     break
                 await asyncio.sleep(0.002 * attempt)
@@ -117,6 +128,7 @@ class Commands:
         requests: Sequence[Request],
         places: list[int],
         outcomes: list[Accepted | AtelierError | None],
+        trace: str | None,
     ) -> list[int]:
         """Decide and append once; returns the places to try again."""
         folded: dict[tuple[str, str], _Held] = {}
@@ -137,7 +149,7 @@ class Commands:
                 continue
             try:
                 held = folded.get(slot) or await self._held(request.decider, *slot)
-                decided = self._decide(request, held)
+                decided = self._decide(request, held, trace)
             except AtelierError as refusal:
                 outcomes[place] = refusal
                 continue
@@ -222,7 +234,9 @@ class Commands:
             if found is not None:
                 outcomes[place] = Accepted(found.stream, found.version, found.position, found.result, False, events)
 
-    def _decide(self, request: Request, held: _Held) -> Accepted | tuple[Commit, _Held, tuple[Any, ...]]:
+    def _decide(
+        self, request: Request, held: _Held, trace: str | None
+    ) -> Accepted | tuple[Commit, _Held, tuple[Any, ...]]:
         context, decider = request.context, request.decider
         hashed = request_hash(request.command)
         answer = held.answers.get(context.command_id)
@@ -252,7 +266,7 @@ class Commands:
             recorded_at=context.now,
             correlation_id=context.correlation_id or context.command_id,
             causation_ids=context.causation_ids,
-            trace=context.trace,
+            trace=trace or context.trace,
         )
         return commit, _Held(commit.version, state, held.answers), events
 

@@ -14,6 +14,7 @@ from atelier_common.follower import Follower, Handled
 from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import STATES, Projection, ReadModel
+from atelier_common.telemetry import names, tracing
 
 _TRIES = 100
 
@@ -46,6 +47,7 @@ class ProjectionRunner:
         self._parked: dict[str, dict[str, int]] = {}
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
         self._handed_on: dict[str, int] = {}
+        self._epoch = 0
         self._alone = asyncio.Lock()
         self._remembered = remembered
         self.follower = Follower(
@@ -61,6 +63,7 @@ class ProjectionRunner:
         await self._documents.ensure_index(self.collection, self.projection.indexes)
         self._recent.clear()
         self._handed_on.clear()
+        self._epoch = epoch
         self._parked.clear()
         await self.follower.run(epoch)
 
@@ -96,7 +99,8 @@ class ProjectionRunner:
             await self._apply_parked(tenant, commits, key)
             after = commits[-1].position
         self._parked.pop(tenant, None)
-        await self._parking.release(tenant, ParkedKey(self.follower.name, key, "", since))
+        if not await self._parking.release(tenant, ParkedKey(self.follower.name, key, "", since), self._epoch):
+            raise Unavailable(f"{key} is watched over by a later leader; unpark where it is led")
 
     async def _apply_parked(self, tenant: str, commits: Sequence[Commit], key: str) -> None:
         try:
@@ -110,7 +114,7 @@ class ProjectionRunner:
 
     async def _parked_keys(self, tenant: str) -> dict[str, int]:
         if tenant not in self._parked:
-            found = await self._parking.parked(tenant, self.follower.name)
+            found = await self._parking.take_over(tenant, self.follower.name, self._epoch)
             self._parked[tenant] = {entry.key: entry.since for entry in found}
         return self._parked[tenant]
 
@@ -120,7 +124,12 @@ class ProjectionRunner:
                 # These come again, so it is not known which of the documents remembered here were written.
                 self._recent.clear()
             try:
-                writes, failed = await self._apply(tenant, commits, only=None)
+                attributes: tracing.Attributes = {
+                    names.PROJECTION: self.projection.name,
+                    names.COMMIT_COUNT: len(commits),
+                }
+                with tracing.batch_span(names.SPAN_PROJECT, (commit.trace for commit in commits), attributes):
+                    writes, failed = await self._apply(tenant, commits, only=None)
             except Exception:
                 self._recent.clear()
                 raise
@@ -177,7 +186,9 @@ class ProjectionRunner:
         if only is None:
             for key, stopped_by in failed.items():
                 reason = f"{type(stopped_by).__name__} in {self.projection.name}"
-                await self._parking.park(tenant, ParkedKey(self.follower.name, key, reason, positions[key]))
+                await self._parking.park(
+                    tenant, ParkedKey(self.follower.name, key, reason, positions[key]), self._epoch
+                )
                 parked[key] = positions[key]
         return writes, failed
 

@@ -17,7 +17,7 @@ from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
 from atelier_common.opening import Opener, Unreadable
-from atelier_common.telemetry import metrics, names
+from atelier_common.telemetry import metrics, names, tracing
 
 _PUBLISHED = metrics.counter(names.METRIC_PUBLISHED)
 
@@ -191,10 +191,12 @@ class Publisher:
 
     async def _send(self, tenant: str, commits: Sequence[Commit]) -> Handled:
         readable, by_topic = await self._sort(tenant, commits)
-        outcomes = await asyncio.gather(
-            *(self._bus.publish(topic, outgoing.messages) for topic, outgoing in by_topic.items()),
-            return_exceptions=True,
-        )
+        traces = [commit.trace for commit in commits]
+        with tracing.batch_span(names.SPAN_PUBLISH, traces, {names.COMMIT_COUNT: len(commits)}):
+            outcomes = await asyncio.gather(
+                *(self._bus.publish(topic, outgoing.messages) for topic, outgoing in by_topic.items()),
+                return_exceptions=True,
+            )
         failures = [
             (outgoing.positions[0], outcome)
             for outgoing, outcome in zip(by_topic.values(), outcomes, strict=True)

@@ -16,6 +16,7 @@ from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import ReadModel
 from atelier_common.reaction import Issue, Reaction
+from atelier_common.telemetry import names, tracing
 
 
 class ReactionRunner:
@@ -43,6 +44,7 @@ class ReactionRunner:
         self._parking = Parking(documents)
         self._parked: dict[str, dict[str, int]] = {}
         self._handed_on: dict[str, int] = {}
+        self._epoch = 0
         self._alone = asyncio.Lock()
         self.follower = Follower(f"reaction:{reaction.name}", store, documents, self._handle)
 
@@ -50,6 +52,7 @@ class ReactionRunner:
         """Follow the log until cancelled or fenced off."""
         self._parked.clear()
         self._handed_on.clear()
+        self._epoch = epoch
         await self.follower.run(epoch)
 
     async def unpark(self, tenant: str, stream: str) -> None:
@@ -81,11 +84,12 @@ class ReactionRunner:
                         raise refusal
                 after = commits[-1].position
             self._parked.pop(tenant, None)
-            await self._parking.release(tenant, ParkedKey(self.follower.name, stream, "", since))
+            if not await self._parking.release(tenant, ParkedKey(self.follower.name, stream, "", since), self._epoch):
+                raise Unavailable(f"{stream} is watched over by a later leader; unpark where it is led")
 
     async def _parked_streams(self, tenant: str) -> dict[str, int]:
         if tenant not in self._parked:
-            found = await self._parking.parked(tenant, self.follower.name)
+            found = await self._parking.take_over(tenant, self.follower.name, self._epoch)
             self._parked[tenant] = {entry.key: entry.since for entry in found}
         return self._parked[tenant]
 
@@ -110,14 +114,17 @@ class ReactionRunner:
         for model in self._models:
             while not await model.reached(tenant, events[-1].position, timeout=5.0):
                 await asyncio.sleep(0)
-        for event, refusal in (await self._react(tenant, events)).items():
+        attributes: tracing.Attributes = {names.REACTION: self.reaction.name, names.EVENT_COUNT: len(events)}
+        with tracing.batch_span(names.SPAN_REACT, (event.trace for event in events), attributes):
+            stopped = await self._react(tenant, events)
+        for event, refusal in stopped.items():
             await self._park(tenant, event[0], refusal, event[1])
 
     async def _park(self, tenant: str, stream: str, error: Exception, position: int) -> None:
         parked = await self._parked_streams(tenant)
         if stream not in parked:
             reason = f"{type(error).__name__} in {self.reaction.name}"
-            await self._parking.park(tenant, ParkedKey(self.follower.name, stream, reason, position))
+            await self._parking.park(tenant, ParkedKey(self.follower.name, stream, reason, position), self._epoch)
             parked[stream] = position
 
     async def _react(self, tenant: str, events: Sequence[RecordedEvent]) -> dict[tuple[str, int], Exception]:

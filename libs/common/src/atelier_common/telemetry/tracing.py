@@ -19,6 +19,7 @@ from atelier_common.telemetry import names
 
 Attributes = Mapping[str, AttributeValue]
 
+_MOST_LINKS = 100
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
@@ -110,6 +111,19 @@ def _recorded(
     finally:
         context.detach(token)
         found.end()
+
+
+def batch_span(
+    name: str, traces: Iterable[str | None], attributes: Attributes | None = None
+) -> AbstractContextManager[Span]:
+    """The span of work done for several events at once: a child where all belong to one trace, else linked to each."""
+    if not is_recording():
+        return _UNRECORDED
+    served = list(dict.fromkeys(one for one in traces if one))
+    ids = {one.split("-")[1] for one in served if one.count("-") == 3}
+    if len(ids) == 1:
+        return _recorded(name, served[0], served[1:], attributes, SpanKind.INTERNAL)
+    return _recorded(name, None, served[:_MOST_LINKS], attributes, SpanKind.INTERNAL)
 
 
 def within(traceparent: str | None) -> AbstractContextManager[None]:
