@@ -187,5 +187,8 @@ def _require_seen(command: EditPath | SettleGate, state: PathState) -> None:
         )
 
 
-def _result(_command: PathCommand, events: Sequence[PathEvent], state: PathState) -> dict[str, Any] | None:
+def _result(command: PathCommand, events: Sequence[PathEvent], state: PathState) -> dict[str, Any] | None:
+    """What a person gets back. Nobody waits for the answer of what a reaction or timer commands."""
+    if not isinstance(command, EditPath | SettleGate):
+        return None
     return {"revision": state.revision, "changed": bool(events)}
