@@ -47,22 +47,46 @@ class Parking:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
-    async def park(self, tenant: str, parked: ParkedKey) -> None:
-        """Durable when it returns. A key that is parked already keeps its reason and the earlier of the two positions."""
+    async def park(self, tenant: str, parked: ParkedKey, epoch: int = 0) -> None:
+        """Durable when it returns. A key that is parked already keeps its reason and the earlier of the two positions.
+
+        ``epoch`` is that of the leader who parks it; only this one or a later one can release it.
+        """
         id = _id(parked.consumer, parked.key)
-        body = {"consumer": parked.consumer, "key": parked.key, "reason": parked.reason, "since": parked.since}
+        body = {
+            "consumer": parked.consumer,
+            "key": parked.key,
+            "reason": parked.reason,
+            "since": parked.since,
+            "epoch": epoch,
+        }
         for _ in range(_RACES):
             if (await self._documents.write([Insert(tenant, PARKED, id, body)]))[0]:
                 return
             held = await self._documents.find(tenant, PARKED, id)
-            if held is not None and held["since"] <= parked.since:
+            if held is None:
+                continue
+            both = {**held, "since": min(held["since"], parked.since), "epoch": max(held["epoch"], epoch)}
+            guard = {"since": held["since"], "epoch": held["epoch"]}
+            if both == held or (await self._documents.write([Replace(tenant, PARKED, id, both, guard)]))[0]:
                 return
-            if held is not None:
-                # A leader that is no more has parked it further on.
-                earlier = {**held, "since": parked.since}
-                if (await self._documents.write([Replace(tenant, PARKED, id, earlier, {"since": held["since"]})]))[0]:
-                    return
         raise Unavailable(f"the parked key of {parked.consumer} changes too often; trying again")
+
+    async def take_over(self, tenant: str, consumer: str, epoch: int) -> list[ParkedKey]:
+        """What a consumer has parked, for a new leader: from here on no earlier one can release it."""
+        for entry in await self.parked(tenant, consumer):
+            await self._stamp(tenant, _id(consumer, entry.key), epoch)
+        return await self.parked(tenant, consumer)
+
+    async def _stamp(self, tenant: str, id: str, epoch: int) -> None:
+        for _ in range(_RACES):
+            held = await self._documents.find(tenant, PARKED, id)
+            if held is None or held["epoch"] >= epoch:
+                return
+            guard = {"since": held["since"], "epoch": held["epoch"]}
+            if (await self._documents.write([Replace(tenant, PARKED, id, {**held, "epoch": epoch}, guard)]))[0]:
+                return
+        raise Unavailable("a parked key changes too often; trying again")
 
     async def parked(self, tenant: str, consumer: str | None = None) -> list[ParkedKey]:
         """What is parked, of one consumer or of all."""
@@ -70,9 +94,10 @@ class Parking:
         found = await self._documents.scan(tenant, PARKED, "_id", low, high, limit=100_000)
         return [ParkedKey(body["consumer"], body["key"], body["reason"], body["since"]) for _, body in found]
 
-    async def release(self, tenant: str, parked: ParkedKey) -> bool:
-        """Forget that the key is parked; False if it was not, or not since this position."""
-        id, guard = _id(parked.consumer, parked.key), {"since": parked.since}
+    async def release(self, tenant: str, parked: ParkedKey, epoch: int = 0) -> bool:
+        """Forget that the key is parked; False if it was not, not since this position, or by a later leader."""
+        id = _id(parked.consumer, parked.key)
+        guard = {"since": parked.since, "epoch": epoch}
         return (await self._documents.write([Delete(tenant, PARKED, id, guard)]))[0]
 
     async def hold(self, tenant: str, parked: ParkedKey, messages: Sequence[Message]) -> None:

@@ -17,6 +17,7 @@ from atelier_common.documents.memory import Effect
 from atelier_common.errors import Unavailable
 
 Result = TypeVar("Result")
+_WRITES = frozenset({"insert", "replace", "delete"})
 
 
 class _NoWaiting(selectors.SelectSelector):
@@ -68,14 +69,14 @@ class LoopClock:
 
 @dataclass
 class Weather:
-    """How bad it is: probabilities per effect, and seconds."""
+    """How bad it is: probabilities per effect (``stuck``: per write), and seconds."""
 
     lost_request: float = 0.01
     lost_reply: float = 0.01
     delayed: float = 0.3
     delay: float = 0.03
-    stuck: float = 0.003
-    stuck_for: float = 15.0
+    stuck: float = 0.005
+    stuck_for: float = 25.0
     crash: float = 0.0015
     stale: float = 0.25
     stale_by: int = 25
@@ -88,7 +89,8 @@ class Weather:
 class SeededFaults:
     """The fate of one replica: each of its effects may be delayed, lost, robbed of its reply or its last.
 
-    A crash lets nothing of the replica happen any more; what it has sent before may still arrive. ``stale_scans`` names
+    It may also be cut off for longer than a lease lasts; what it had sent arrives when that ends, whoever leads then. A
+    crash lets nothing of the replica happen any more; what it has sent before may still arrive. ``stale_scans`` names
     the (collection, field) whose scans may show the past; the others are read from the primary with a majority.
     """
 
@@ -97,10 +99,11 @@ class SeededFaults:
         self._weather = weather
         self._stale_scans = frozenset(stale_scans)
         self.crashed = asyncio.Event()
+        self._stuck_until = 0.0
         self.effects = 0
         self.struck = 0
 
-    async def before(self, _effect: Effect | None = None) -> None:
+    async def before(self, effect: Effect | None = None) -> None:
         self._check_alive()
         self.effects += 1
         if self._strikes(self._weather.crash):
@@ -108,8 +111,11 @@ class SeededFaults:
             self._check_alive()
         if self._strikes(self._weather.lost_request):
             raise ConnectionError("the request was lost")
-        if self._strikes(self._weather.stuck):
-            await asyncio.sleep(self._random.uniform(0, self._weather.stuck_for))
+        now = asyncio.get_running_loop().time()
+        if effect is not None and effect.operation in _WRITES and self._strikes(self._weather.stuck):
+            self._stuck_until = now + self._random.uniform(0, self._weather.stuck_for)
+        if now < self._stuck_until:
+            await asyncio.sleep(self._stuck_until - now)
         elif self._random.random() < self._weather.delayed:
             await asyncio.sleep(self._random.uniform(0, self._weather.delay))
         else:

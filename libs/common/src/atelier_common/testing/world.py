@@ -38,7 +38,7 @@ COUNTERS = 6
 JOURNALS = 4
 PATIENCE_SECONDS = 6.0
 """People come back slowly enough that leaders change many times while they work."""
-SETTLING_SECONDS = 120.0
+SETTLING_SECONDS = 60.0
 """Longer than every lease, retry and alarm."""
 STALE_SCANS = ((SEGMENTS, "_id"), (SEGMENTS, "last"), (COMMITS, "pending"), (COMMITS, "_id"))
 
