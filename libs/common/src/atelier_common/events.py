@@ -51,7 +51,9 @@ class EventRegistry:
         self._by_name: dict[str, _Registered] = {}
         self._by_class: dict[type, _Registered] = {}
 
-    def event(self, name: str, *, version: int = 1, upcasters: Sequence[Upcaster] = ()) -> Callable[[EventClass], EventClass]:
+    def event(
+        self, name: str, *, version: int = 1, upcasters: Sequence[Upcaster] = ()
+    ) -> Callable[[EventClass], EventClass]:
         """Class decorator: register a frozen dataclass as ``name`` at schema ``version``.
 
         ``upcasters[k]`` turns the plain data of version k+1 into version k+2, so there is one fewer than ``version``.
