@@ -15,6 +15,7 @@ from atelier_common.http.kit import (
     require,
     require_learner,
 )
+from atelier_common.plain_words import without_grades
 from atelier_common.service import Service
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -181,7 +182,8 @@ def _timetables(router: APIRouter, desk: Desk, files: PublishedTimetables) -> No
         require_learner(caller, learner_id, *STAFF)
         if not proposed:
             try:
-                return JsonResponse({"published": True, **files.of_learner(caller.tenant, learner_id, week)})
+                found = files.of_learner(caller.tenant, learner_id, week)
+                return JsonResponse({"published": True, **(found if caller.has(*STAFF) else _for_family(found))})
             except NotFound:
                 # Not published (yet): staff may see what is proposed; a learner sees published weeks only.
                 if not caller.has(*STAFF):
@@ -230,9 +232,17 @@ def _timetables(router: APIRouter, desk: Desk, files: PublishedTimetables) -> No
         require_learner(caller, learner_id, *STAFF)
         wish = {"focus": focus, "adult": adult, "zone": zone, "session": session}
         proposed = proposed and caller.has(*STAFF)
-        return JsonResponse(
-            await desk.explain(caller.tenant, learner_id, week, asking, at_ms // 60_000, wish, proposed=proposed)
-        )
+        said = await desk.explain(caller.tenant, learner_id, week, asking, at_ms // 60_000, wish, proposed=proposed)
+        return JsonResponse(said if caller.has(*STAFF) else _for_family(said))
+
+
+def _for_family(said: Any) -> Any:
+    """The same without the grades that a framework's own words may name."""
+    if isinstance(said, str):
+        return without_grades(said)
+    if isinstance(said, dict):
+        return {name: _for_family(value) for name, value in said.items()}
+    return [_for_family(value) for value in said] if isinstance(said, list) else said
 
 
 def _overrides(router: APIRouter, desk: Desk, clock: Clock) -> None:

@@ -36,7 +36,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Step:
-    """Something that is being worked on and is not shown yet. ``helpers``: adults who hold its sessions this week."""
+    """Something that is being worked on and is not shown yet. ``helpers``: this week's adults of it, or else of its subject."""
 
     title: str
     subject: str
@@ -72,15 +72,12 @@ def is_on_pace(done: float, set_on: date, due: date, today: date) -> bool | None
 
 
 async def pace_of(atelier: Atelier, tenant: str, learner_id: str, blocks: Sequence[dict[str, Any]]) -> Pace:
-    """Everything from the learner's own record. ``blocks``: the week, in which the adults of each focus stand."""
+    """Everything from the learner's own record. ``blocks``: the week, with the adults of each session."""
     low, high = mastery_key(learner_id, ""), mastery_key(learner_id, "\uffff")
     rows = await atelier.assessment.parts.mastery.scan(tenant, low=low, high=high, limit=10_000)
     standings = {learner_and_competency(key)[1]: body for key, body in rows}
     taught = await competencies(atelier, tenant)
-    helpers: dict[str, tuple[str, ...]] = {}
-    for block in blocks:
-        if block["focus"]:
-            helpers[block["focus"]] = tuple(dict.fromkeys((*helpers.get(block["focus"], ()), *block["adults"])))
+    helpers = {key: _helpers(one.subject, key, blocks) for key, one in taught.items()}
     steps = [
         Step(
             without_grades(taught[key].statement),
@@ -100,6 +97,13 @@ async def pace_of(atelier: Atelier, tenant: str, learner_id: str, blocks: Sequen
         known=len(standings),
         since=min((body["performed_at_ms"] for body in standings.values()), default=None),
     )
+
+
+def _helpers(subject: str, competency_id: str, blocks: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Adults of this week's sessions on the competency; where there is none, of those on its subject."""
+    own = [adult for block in blocks if block["focus"] == competency_id for adult in block["adults"]]
+    near = [adult for block in blocks if subject and block["subject"] == subject for adult in block["adults"]]
+    return tuple(dict.fromkeys(own or near))
 
 
 async def _aims(

@@ -42,7 +42,6 @@ def _environment() -> Environment:
         words.day_of,
         words.minutes,
         words.counted,
-        words.small,
         words.percent,
         words.and_list,
         words.label,

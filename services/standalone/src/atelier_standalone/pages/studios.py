@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from atelier_standalone.pages import words
+from atelier_standalone.pages.gaps import Frontiers, frontiers, gaps_of, step_of
 from atelier_standalone.pages.people import UNKNOWN, Names
 from atelier_standalone.pages.rendering import page
 from atelier_standalone.pages.sites import Sites
@@ -38,9 +39,12 @@ def studio_routes(atelier: Atelier) -> APIRouter:
         meetings = view.studios_on(date)
         people = {one for meeting in meetings for one in (*meeting["members"], *meeting["adults"])}
         known = await names.everybody(tenant, people)
-        standings = await _standings(atelier, tenant, meetings)
         taught = await competencies(atelier, tenant)
-        shown = [_studio(one, known, standings, taught) for one in meetings]
+        learners = sorted({one for meeting in meetings for one in meeting["members"]})
+        ready = frontiers(await desk.models.paths.get_many(tenant, learners))
+        drawn = [_studio(one, known, ready, taught) for one in meetings]
+        standings = await _standings(atelier, tenant, drawn)
+        shown = [_with_evidence(one, standings, taught) for one in drawn]
         days = [{"date": one, "here": one == date, "url": f"/sites/{site_id}/studios?date={one}"} for one in view.dates]
         return page(
             "studios.html",
@@ -82,36 +86,13 @@ def _next_school_day(dates: list[str], today: str) -> str:
     return next((one for one in dates if one > today), dates[0] if dates else today)
 
 
-async def _standings(atelier: Atelier, tenant: str, meetings: list[Shown]) -> dict[str, Shown]:
-    keys = {
-        mastery_key(learner, gap["competency_id"])
-        for meeting in meetings
-        for learner in meeting["members"]
-        for gap in meeting["shared_gap"]
-    }
-    return await atelier.assessment.parts.mastery.get_many(tenant, sorted(keys))
-
-
-def _studio(
-    meeting: Shown, known: Mapping[str, str], standings: Mapping[str, Shown], taught: Mapping[str, Competency]
-) -> Shown:
-    gaps = [
-        {
-            **gap,
-            "framework_uri": taught[gap["competency_id"]].uri if gap["competency_id"] in taught else "",
-            "code": taught[gap["competency_id"]].code if gap["competency_id"] in taught else "",
-        }
-        for gap in meeting["shared_gap"]
-    ]
+def _studio(meeting: Shown, known: Mapping[str, str], ready: Frontiers, taught: Mapping[str, Competency]) -> Shown:
+    serves_subject = not any(gap["competency_id"] in taught for gap in meeting["shared_gap"])
+    meeting = {**meeting, "serves_subject": serves_subject}
+    gaps = gaps_of(meeting, ready, taught)
     members = [
-        {
-            "learner_id": learner,
-            "name": known.get(learner, UNKNOWN),
-            "evidence": [
-                {**gap, "standing": standings.get(mastery_key(learner, gap["competency_id"]))} for gap in gaps
-            ],
-        }
-        for learner in meeting["members"]
+        {"learner_id": one, "name": known.get(one, UNKNOWN), "steps": step_of(one, gaps, meeting, ready)}
+        for one in meeting["members"]
     ]
     return {
         **meeting,
@@ -119,3 +100,31 @@ def _studio(
         "adult_names": [known.get(one, UNKNOWN) for one in meeting["adults"]],
         "members": sorted(members, key=lambda one: str(one["name"])),
     }
+
+
+async def _standings(atelier: Atelier, tenant: str, studios: list[Shown]) -> dict[str, Shown]:
+    keys = {
+        mastery_key(member["learner_id"], step)
+        for studio in studios
+        for member in studio["members"]
+        for step in member["steps"]
+    }
+    return await atelier.assessment.parts.mastery.get_many(tenant, sorted(keys))
+
+
+def _with_evidence(studio: Shown, standings: Mapping[str, Shown], taught: Mapping[str, Competency]) -> Shown:
+    members = [
+        {
+            **member,
+            "evidence": [
+                {
+                    "competency_id": step,
+                    "title": taught[step].statement if step in taught else "",
+                    "standing": standings.get(mastery_key(member["learner_id"], step)),
+                }
+                for step in member["steps"]
+            ],
+        }
+        for member in studio["members"]
+    ]
+    return {**studio, "members": members}

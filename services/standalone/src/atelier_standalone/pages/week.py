@@ -12,6 +12,7 @@ from atelier_common.security.tokens import Caller
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from atelier_standalone.pages import words
 from atelier_standalone.pages.pace import Pace, pace_of
 from atelier_standalone.pages.people import Names
 from atelier_standalone.pages.rendering import STAFF, page
@@ -86,9 +87,11 @@ async def _week(atelier: Atelier, caller: Caller, learner_id: str, week: str, pr
 
 def _block(block: Shown, family: bool) -> Shown:
     """A block for this reader: families read no grade, even where the framework's own words name one."""
-    if not family:
-        return block
-    return {**block, **{name: without_grades(block[name]) for name in ("title", "why", "slot", "studio")}}
+    shown = {name: without_grades(block[name]) for name in ("title", "why", "slot", "studio")} if family else {}
+    # A block without a focus bears its group's name, which alone does not tell what happens in it.
+    teaches = bool(block["focus"]) and block["focus"] != block["kind"]
+    heading = shown.get("title", block["title"]) if teaches else words.title(words.label(block["kind"]))
+    return {**block, **shown, "heading": heading, "taught": teaches, "with_group": not block["focus"]}
 
 
 def _days(blocks: list[Shown], adults: dict[str, str]) -> list[Shown]:
@@ -106,7 +109,7 @@ def _days(blocks: list[Shown], adults: dict[str, str]) -> list[Shown]:
 
 
 async def _pace(atelier: Atelier, caller: Caller, learner_id: str, blocks: list[Shown]) -> Pace | None:
-    """For the family of a learner: on pace or not, by when, who helps."""
-    if not caller.has("student", "guardian"):
+    """For a guardian: on pace or not, by when, who helps."""
+    if not caller.has("guardian"):
         return None
     return await pace_of(atelier, caller.tenant, learner_id, blocks)

@@ -15,7 +15,6 @@ MOVES = {
     "": "a better place was found",
     "session-changed": "the session went, or has another adult, room or time",
 }
-_UNITS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def day(iso: str) -> str:
@@ -80,11 +79,6 @@ def minutes(count: int) -> str:
 def counted(count: int, thing: str, things: str = "") -> str:
     """ "1 studio", "3 studios"."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
-
-
-def small(count: int) -> str:
-    """A small number as a word."""
-    return _UNITS[count] if 0 < count < len(_UNITS) else f"{count:,}"
 
 
 def percent(share: float) -> str:
