@@ -221,7 +221,7 @@ class School:
     async def settle(self) -> None:
         """Until nobody has anything left to do; what was published then stands in ``heard``."""
         quiet = 0
-        for _ in range(2000):
+        for _ in range(12_000):
             services = (*(service for service, _ in self._speakers.values()), self.pathing.service)
             idle = [await service.idle() for service in services]
             quiet = quiet + 1 if all(idle) and await self._taken_in() >= self._said else 0
