@@ -40,6 +40,11 @@ from atelier_scheduling.reactions.when_plan_proposed_then_await_cut_off import (
     when_plan_proposed_then_await_cut_off,
 )
 from atelier_scheduling.reactions.when_plan_published_then_owe import when_plan_published_then_owe
+from atelier_scheduling.reactions.when_site_described_then_plan_in_rounds import (
+    CADENCE,
+    at_cadence,
+    when_site_described_then_plan_in_rounds,
+)
 
 NAME = "scheduling"
 
@@ -119,7 +124,9 @@ def build(
     service.react(when_facts_changed_then_repair(planner, library, models))
     service.react(when_plan_proposed_then_await_cut_off(service.timers, library))
     service.react(when_plan_published_then_owe(library, models, files))
+    service.react(when_site_described_then_plan_in_rounds(service.timers, library))
     service.on_timer(CUT_OFF, at_cut_off(service.commands))
+    service.on_timer(CADENCE, at_cadence(service.timers, service.commands, planner, library))
     service.publish(translate)
 
     return Scheduling(service, routes(desk, service, files, clock), desk, process, files, [grpc_service(desk, clock)])

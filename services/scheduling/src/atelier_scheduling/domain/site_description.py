@@ -148,9 +148,17 @@ class CutOff(_Described):
     at: TimeOfDay = "16:00"
 
 
+class Cadence(_Described):
+    """When a week is planned by itself: so many days before its first day, at a local time."""
+
+    days_before: int = Field(4, ge=0, le=28)
+    at: TimeOfDay = "16:00"
+
+
 class SiteDescription(_Described):
     """One site. ``site_id`` is the OneRoster sourcedId of its org.
 
+    ``cadence``: when each week is planned without being asked for; absent, weeks are planned when somebody asks.
     ``publishing``: "automatic" publishes at the cut-off, "reviewed" waits for a person. ``competencies_per_subject`` and
     ``competency_minutes`` turn a learner's frontier into needs of the week.
     """
@@ -175,6 +183,7 @@ class SiteDescription(_Described):
     competencies_per_subject: int = Field(2, ge=1, le=12)
     competency_minutes: int = Field(60, ge=10, le=600)
     cut_off: CutOff = CutOff()
+    cadence: Cadence | None = None
     publishing: Literal["automatic", "reviewed"] = "reviewed"
     effort: int = Field(1, ge=1, le=1_000)
     seed: int = 1

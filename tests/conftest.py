@@ -1,0 +1,55 @@
+"""Whole systems for tests that cross services: one for everybody, in which each test has a district of its own."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support import school
+from tests.support.running import District, System, running
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """An Atelier for all tests. Its clock stands still: who needs another moment starts a system of their own."""
+    with running(tmp_path_factory.mktemp("atelier")) as started:
+        yield started
+
+
+@pytest.fixture
+def empty(system: System) -> District:
+    """A district that knows nobody."""
+    return system.district(f"district-{next(_NUMBERS)}")
+
+
+@pytest.fixture(scope="session")
+def planned(system: System) -> District:
+    """The fictional school with some evidence of everybody, its week planned and not published. Tests add to it."""
+    district = system.district(school.TENANT)
+    bring_in_and_plan(district)
+    return district
+
+
+@pytest.fixture
+def school_of_its_own(empty: District) -> District:
+    """As ``planned``, for one test that changes much."""
+    bring_in_and_plan(empty)
+    return empty
+
+
+def bring_in_and_plan(district: District) -> None:
+    people = school.pupils()
+    district.bring_in(people, school.site_description(school.studios(), people))
+    district.send_evidence(
+        [one for who in people for code in ("N1", "W1") for one in school.answers(who.sourced_id, code, 4)]
+    )
+    district.settle()
+    district.plan()
+
+
+@pytest.fixture
+def start() -> Callable[..., object]:
+    """``with start(folder) as system``: another Atelier, for a test that stops it or moves its clock."""
+    return running
