@@ -16,4 +16,4 @@ def without_grades(text: str) -> str:
     """The text with every grade or level that it names taken out; "" where nothing else was said."""
     if _GRADE.search(text) is None:
         return text
-    return re.sub(r"\s{2,}", " ", _GRADE.sub("", text)).strip(" ,;:-")
+    return re.sub(r"\s{2,}", " ", _GRADE.sub("", text)).strip(" ,;:-–")

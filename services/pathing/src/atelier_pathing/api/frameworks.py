@@ -11,12 +11,12 @@ from atelier_common.documents.port import Body
 from atelier_common.errors import InvalidInput, NotFound
 from atelier_common.eventstore.port import EventStore
 from atelier_common.http.kit import AfterDep, CallerDep, JsonResponse, PageDep, command_context, etag, require
+from atelier_common.plain_words import without_grades
 from atelier_common.projection import ReadModel
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from atelier_pathing.api.showing import ADULT_ROLES, competency_for, is_adult
-from atelier_pathing.case.grades import without_grades
 from atelier_pathing.case.model import Framework
 from atelier_pathing.case.reading import parse_package, read_framework
 from atelier_pathing.curriculum import Curriculum, marks_of, taught

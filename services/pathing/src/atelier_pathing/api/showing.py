@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from atelier_common.plain_words import without_grades
 from atelier_common.security.tokens import Caller
 
-from atelier_pathing.case.grades import without_grades
 from atelier_pathing.case.model import Competency
 
 ADULT_ROLES = ("district-admin", "principal", "counselor", "coach")

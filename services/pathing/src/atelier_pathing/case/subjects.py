@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from atelier_pathing.case.grades import betrays_grade, without_grades
+from atelier_common.plain_words import without_grades
+
+from atelier_pathing.case.grades import betrays_grade
 
 NO_NAME = "General"
 
