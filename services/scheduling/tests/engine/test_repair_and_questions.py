@@ -107,6 +107,9 @@ def test_an_absent_adult_leaves_everybody_supervised() -> None:
     for one in answer.plan.sessions:
         if one.interval.overlaps(session.interval):
             assert all(member.adult != session.staff[0].adult for member in one.staff)
+    assert answer.difference is not None
+    assert len(answer.difference.learners) < len(school().learners)
+    assert all(abs(move.interval.start - session.interval.start) < 120 for move in answer.difference.moves)
 
 
 def test_a_lost_place_is_not_used_again() -> None:

@@ -7,6 +7,8 @@ from atelier_scheduling.engine.supervision import Ground
 from atelier_scheduling.engine.times import SlotPurpose
 from atelier_scheduling.engine.timetable import Timetable
 
+_LUNCH = (AdultTimeKind.LUNCH,)
+_PLANNING = (AdultTimeKind.PLANNING, AdultTimeKind.COMMON_PLANNING)
 # The best times that are tried for one adult's lunch or planning on one day.
 _TRIES = 14
 
@@ -22,13 +24,19 @@ def keep_contracts(table: Timetable, ground: Ground) -> None:
         for adult in range(len(facts.adults)):
             contract = facts.adults[adult].contract
             windows = [(window.start, window.end) for window in contract.lunch_windows]
-            if contract.duty_free_lunch and due_today(facts, adult, cells):
+            if contract.duty_free_lunch and due_today(facts, adult, cells) and not _held(table, adult, _LUNCH, cells):
                 _keep(table, ground, adult, AdultTimeKind.LUNCH, contract.duty_free_lunch, cells, windows)
         for adult in range(len(facts.adults)):
             contract = facts.adults[adult].contract
-            if contract.planning and due_today(facts, adult, cells):
+            if contract.planning and due_today(facts, adult, cells) and not _held(table, adult, _PLANNING, cells):
                 kind = AdultTimeKind.COMMON_PLANNING if contract.common_planning_with else AdultTimeKind.PLANNING
                 _keep(table, ground, adult, kind, contract.planning, cells, [])
+
+
+def _held(table: Timetable, adult: int, kinds: tuple[AdultTimeKind, ...], cells: list[Cell]) -> bool:
+    """Whether the adult has this time already on the day (kept from the former plan)."""
+    start, end = cells[0].start, max(cell.end for cell in cells)
+    return any(one == adult and kind in kinds and a < end and start < b for one, kind, a, b in table.own_time)
 
 
 def due_today(facts: Facts, adult: int, cells: list[Cell]) -> bool:

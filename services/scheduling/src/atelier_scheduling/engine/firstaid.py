@@ -131,7 +131,47 @@ class FirstAid:
                     if rule is None:
                         self.sectioning.move(seat, demand, meeting)
                         return True
-        return not must or self._to_ground(seat) or self._beside(seat, here)
+        return not must or self._to_ground(seat) or self._exchange(seat) or self._beside(seat, here)
+
+    def _exchange(self, seat: Seat) -> bool:
+        """The ground is full: somebody on it who is ready for this session takes the seat, and leaves theirs."""
+        meeting, cell = seat.session, self.facts.cells[seat.session.cell]
+        if seat.start < self._free_from or meeting.focus is None or self.facts.bound_to.get(seat.learner):
+            return False
+        rows = [
+            (-self.sectioning.weight(demand), demand.need.id, demand, other)
+            for ground in self.table.in_cell[cell.index]
+            if ground.base
+            for other in ground.seats
+            if (other.start, other.end) == (seat.start, seat.end) and other.present and other.why[0] not in DECIDED
+            for demand in self.demands.of[other.learner]
+            if demand.need.focus == meeting.focus and self._budget(other.learner) > 0
+        ]
+        for _, _, demand, other in sorted(rows, key=lambda row: row[:2]):
+            fits = self.sectioning.fits_kind(demand, meeting)
+            if not fits or not self.demands.open_now(demand, cell, seat.end - seat.start):
+                continue
+            ground = other.session
+            self.table.unseat(seat)
+            self.table.unseat(other)
+            lawful = (
+                learner_forbidden(self.table, meeting, other.learner, seat.start, seat.end) is None
+                and learner_forbidden(self.table, ground, seat.learner, seat.start, seat.end) is None
+            )
+            self.table.seat(seat)
+            self.table.seat(other)
+            if lawful:
+                self.sectioning.move(other, demand, meeting)
+                self.demands.uncredit(seat)
+                self.table.unseat(seat)
+                moved = Seat(
+                    seat.learner, ground, seat.start, seat.end, ("supervised.study", PlacedBy.NEED, (), False, 0.0)
+                )
+                self.table.seat(moved)
+                self.demands.credit(moved)
+                self._touched.add(other.learner)
+                return True
+        return False
 
     def _beside(self, seat: Seat, here: list[Meeting]) -> bool:
         """No room on the ground: any other session of this time that the learner may attend, to practise what is

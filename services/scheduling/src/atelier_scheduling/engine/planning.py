@@ -10,7 +10,7 @@ from atelier_scheduling.engine.contracts import keep_contracts
 from atelier_scheduling.engine.demand import Demands
 from atelier_scheduling.engine.difference import difference
 from atelier_scheduling.engine.directives import Directives
-from atelier_scheduling.engine.facts import Facts
+from atelier_scheduling.engine.facts import Cell, Facts
 from atelier_scheduling.engine.homegroups import form_home_groups
 from atelier_scheduling.engine.loading import lay, lay_fixed
 from atelier_scheduling.engine.placing import Placing
@@ -19,7 +19,7 @@ from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.sectioning import Sectioning
 from atelier_scheduling.engine.studios import Draft, form_studios
 from atelier_scheduling.engine.supervision import Ground
-from atelier_scheduling.engine.timetable import Timetable
+from atelier_scheduling.engine.timetable import Meeting, Timetable
 from atelier_scheduling.engine.validity import faults
 
 _EXCHANGES = 20_000
@@ -32,10 +32,23 @@ def plan(problem: SiteProblem, previous: Plan | None = None, effort: int = 1, se
     last week's); whatever of it is still lawful stays, within the stability budget. ``effort`` counts work in units
     of 20,000 tried exchanges.
     """
-    built = build(problem, previous, effort, seed)
+    return _whole(problem, previous, effort, seed, None)
+
+
+def replan(
+    problem: SiteProblem, previous: Plan, effort: int, seed: int, concerned: frozenset[str]
+) -> Plan | Infeasible:
+    """Like ``plan``, but what still stands of ``previous`` is not improved: only learners ``concerned`` look for new seats."""
+    return _whole(problem, previous, effort, seed, concerned)
+
+
+def _whole(
+    problem: SiteProblem, previous: Plan | None, effort: int, seed: int, concerned: frozenset[str] | None
+) -> Plan | Infeasible:
+    built = build(problem, previous, effort, seed, concerned)
     if built is None and previous is not None:
         # The former week leaves somebody without a place now: only its groups and studios can be kept.
-        built = build(problem, replace(previous, sessions=(), attendances=(), adult_time=()), effort, seed)
+        built = build(problem, replace(previous, sessions=(), attendances=(), adult_time=()), effort, seed, None)
     if built is None:
         from atelier_scheduling.engine.diagnosis import diagnose
 
@@ -64,7 +77,9 @@ def supervised(problem: SiteProblem) -> bool:
     return all(ground.cover(cell.index) for cell in facts.cells)
 
 
-def build(problem: SiteProblem, previous: Plan | None, effort: int, seed: int) -> Built | None:
+def build(
+    problem: SiteProblem, previous: Plan | None, effort: int, seed: int, concerned: frozenset[str] | None = None
+) -> Built | None:
     """The work behind ``plan``; ``None`` where even supervision is impossible."""
     if faults(problem):
         return None
@@ -79,14 +94,14 @@ def build(problem: SiteProblem, previous: Plan | None, effort: int, seed: int) -
     lay_fixed(table)
     directives.keep_out(table)
     laid = lay(table, demands, previous) if previous else {}
-    if not _lay_ground(ground, directives):
+    if not _lay_ground(ground, directives, demands, laid):
         return None
     kept = {meeting.cell for meeting in laid.values()}
     directives.place(table, ground, demands, drafts)
-    appointments = Appointments(table, ground, demands)
-    appointments.place_all()
     if previous is not None and laid:
         _keep_own_time(table, previous)
+    appointments = Appointments(table, ground, demands)
+    appointments.place_all()
     keep_contracts(table, ground)
     placing = Placing(table, ground, demands, drafts)
     placing.wished_leads = directives.leads()
@@ -94,12 +109,12 @@ def build(problem: SiteProblem, previous: Plan | None, effort: int, seed: int) -
     placing.moves = moves
     frozen = max(problem.policy.freeze_until, problem.now) if kept else 0
     for cell in facts.cells:
-        if cell.start >= frozen:
+        if cell.start >= frozen and (concerned is None or cell.index not in kept):
             placing.fill_cell(cell, frozen=cell.index in kept)
     appointments.settle_push_ins()
     _credit_ground(table, demands)
     sectioning = Sectioning(table, demands)
-    everybody = list(range(len(facts.learners)))
+    everybody = [n for n, one in enumerate(facts.learners) if concerned is None or not kept or one.id in concerned]
     sectioning.fill(everybody, moves, frozen)
     if moves is None:
         sectioning.exchange(everybody, effort * _EXCHANGES)
@@ -119,13 +134,27 @@ def with_moves(previous: Plan, result: Plan) -> Plan:
     return replace(result, metrics=metrics)
 
 
-def _lay_ground(ground: Ground, directives: Directives) -> bool:
+def _lay_ground(ground: Ground, directives: Directives, demands: Demands, laid: dict[str, Meeting]) -> bool:
     for cell in ground.table.facts.cells:
-        if ground.lay(cell.index):
+        if ground.lay(cell.index) or _give_way(ground, demands, laid, cell):
             continue
         if not directives.drop_keep_out(ground.table) or not ground.lay(cell.index):
             return False
     return True
+
+
+def _give_way(ground: Ground, demands: Demands, laid: dict[str, Meeting], cell: Cell) -> bool:
+    """Kept sessions of this time are given up, the smallest first, until everybody has a place: nothing at other times is touched."""
+    beside = {other.index for other in ground.table.facts.cells_between(cell.start, cell.end)}
+    kept = [meeting for meeting in laid.values() if meeting.cell in beside and not meeting.base and not meeting.fixed]
+    for meeting in sorted(kept, key=lambda m: (m.cell != cell.index, len(m.occupants), m.id)):
+        for seat in meeting.seats:
+            demands.uncredit(seat)
+        ground.table.drop(meeting)
+        del laid[meeting.id]
+        if all(ground.lay(index) for index in sorted(beside & {cell.index, meeting.cell})):
+            return True
+    return False
 
 
 def _keep_own_time(table: Timetable, previous: Plan) -> None:

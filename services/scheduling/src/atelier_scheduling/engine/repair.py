@@ -15,14 +15,16 @@ from atelier_scheduling.engine.changes import (
     Change,
     Changes,
     LearnerAbsent,
+    LearnerChanged,
     NeedsChanged,
+    OverrideGiven,
     Repaired,
     ZoneLost,
 )
 from atelier_scheduling.engine.difference import difference
 from atelier_scheduling.engine.firstaid import FirstAid
 from atelier_scheduling.engine.plan import Infeasible, Plan
-from atelier_scheduling.engine.planning import plan as plan_whole
+from atelier_scheduling.engine.planning import replan
 from atelier_scheduling.engine.problem import SiteProblem
 
 _SMALL = (NeedsChanged, LearnerAbsent, AdultAbsent, ZoneLost)
@@ -46,7 +48,7 @@ def repair(problem: SiteProblem, plan: Plan, changes: Changes, effort: int = 1, 
         if made is not None:
             _keep(aid)
             return Repaired(after, made, difference(plan, made, forced | aid.forced, aid.touched))
-    whole = plan_whole(after, plan, effort, seed)
+    whole = replan(after, plan, effort, seed, _concerned(changes.changes))
     if isinstance(whole, Infeasible):
         return Repaired(after, whole, whole=True)
     moves = difference(plan, whole, forced).moves
@@ -71,3 +73,19 @@ def _keep(aid: FirstAid) -> None:
 
 def _forced(changes: tuple[Change, ...]) -> dict[str, str]:
     return {change.learner: "absence" for change in changes if isinstance(change, LearnerAbsent)}
+
+
+def _concerned(changes: tuple[Change, ...]) -> frozenset[str]:
+    """Learners whom the changes name: only they look for new seats of their own choice."""
+    names: set[str] = set()
+    for change in changes:
+        match change:
+            case LearnerAbsent(learner, _) | NeedsChanged(learner, _):
+                names.add(learner)
+            case LearnerChanged(learner, _):
+                names.add(learner.id)
+            case OverrideGiven(override):
+                names.update(override.learners)
+            case _:
+                pass
+    return frozenset(names)
