@@ -12,7 +12,7 @@ from atelier_common.decider import Decider
 class Issue:
     """A command that an event causes. Its id is the uuid5 of (tenant, cause, reaction and stream, ordinal within the stream).
 
-    So one cause commands one stream once, whatever else the reaction lists when it runs again after a crash (ADR 0003).
+    So one cause commands one stream once, whatever else the reaction lists when it runs again after a crash (ADR 0007).
     """
 
     cause: RecordedEvent

@@ -40,7 +40,7 @@ class Sequencer:
         if not await self._documents.scan(self._tenant, COMMITS, "pending", limit=1):
             return 0
         found = await self._documents.scan(self._tenant, SEGMENTS, limit=1, descending=True)
-        head = found[0][1] if found else {"number": 0, "last": 0, "commits": [], "first": 1}
+        head: Body = found[0][1] if found else {"number": 0, "last": 0, "commits": [], "first": 1}
         if not await self._clear(head):
             return 0
         batch = await self._takeable(await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH))

@@ -36,6 +36,7 @@ class SqliteEventStore:
         self.changed = Doorbell()
         self._tails: dict[str, deque[Commit]] = {}
         self._incarnations: dict[str, str] = {}
+        self._tenants: list[str] | None = None
         database.add_schema(_SCHEMA)
 
     async def start(self) -> None:
@@ -54,6 +55,7 @@ class SqliteEventStore:
                 return str(found[0])
 
             self._incarnations[tenant] = await self._database.submit(claim)
+            self._tenants = None
         return self._incarnations[tenant]
 
     async def renew_incarnation(self, tenant: str) -> str:
@@ -70,7 +72,10 @@ class SqliteEventStore:
         return fresh
 
     async def tenants(self) -> list[str]:
-        return [row[0] for row in self._database.reader.execute("SELECT tenant FROM logs ORDER BY tenant")]
+        # Every follower asks at every ring; only this process adds tenants, and then it forgets the list.
+        if self._tenants is None:
+            self._tenants = [row[0] for row in self._database.reader.execute("SELECT tenant FROM logs ORDER BY tenant")]
+        return list(self._tenants)
 
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
         for tenant in {commit.tenant for commit in commits}:
