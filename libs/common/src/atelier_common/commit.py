@@ -54,7 +54,8 @@ class Commit:
     """Events of this commit already decoded by a follower, by ordinal; never stored."""
 
     def body(self) -> bytes:
-        """Everything but position, tenant, stream and version as JSON bytes; checks the limits of one append."""
+        """Everything but position, tenant, stream and version as JSON bytes; checks the names and limits of one append."""
+        self._check_names()
         if len(self.events) > MAX_EVENTS:
             raise InvalidInput(f"{len(self.events)} events in one append; at most {MAX_EVENTS}")
         encoded = orjson.dumps(
@@ -73,6 +74,14 @@ class Commit:
         if len(encoded) > MAX_BYTES:
             raise InvalidInput(f"an append of {len(encoded)} bytes; at most {MAX_BYTES}: store larger things as parts")
         return encoded
+
+    def _check_names(self) -> None:
+        if not self.tenant or not self.stream or not self.command_id:
+            raise InvalidInput("a commit names its tenant, its stream and its command")
+        if self.version < 1:
+            raise InvalidInput(f"a stream's commits are numbered from 1, not {self.version}")
+        if not self.stream.isprintable() and any(character < " " for character in self.stream):
+            raise InvalidInput("the name of a stream has no control characters")
 
     @classmethod
     def from_body(cls, tenant: str, stream: str, version: int, position: int, body: bytes | str) -> "Commit":

@@ -12,7 +12,6 @@ Truth about positions is in the segments alone. A commit's ``position`` repeats 
 
 from atelier_common.commit import Commit
 from atelier_common.documents.port import Body, ServerTime
-from atelier_common.errors import InvalidInput
 
 COMMITS = "log.commits"
 SEGMENTS = "log.segments"
@@ -44,19 +43,8 @@ def segment_id(number: int) -> str:
     return f"{number:012d}"
 
 
-def check_names(commit: Commit) -> None:
-    """Raises InvalidInput where a name would be mistaken for another."""
-    if not commit.tenant or not commit.stream or not commit.command_id:
-        raise InvalidInput("a commit names its tenant, its stream and its command")
-    if commit.version < 1:
-        raise InvalidInput(f"a stream's commits are numbered from 1, not {commit.version}")
-    if any(character < " " for character in commit.stream):
-        raise InvalidInput("the name of a stream has no control characters")
-
-
 def commit_document(commit: Commit) -> Body:
-    """The document of a new commit, pending since the server's now. Checks the limits of an append."""
-    check_names(commit)
+    """The document of a new commit, pending since the server's now. Raises InvalidInput as Commit.body does."""
     document: Body = {
         "stream": commit.stream,
         "version": commit.version,

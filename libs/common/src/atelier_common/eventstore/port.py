@@ -53,7 +53,7 @@ class EventStore(Protocol):
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
         """Append each on its own, in this order, ``commit.version`` being the version it claims.
 
-        A later commit of the same stream in the same call may follow an earlier one.
+        A later commit of the same stream in the same call may follow an earlier one; if that is refused, so is it.
         """
         ...
 

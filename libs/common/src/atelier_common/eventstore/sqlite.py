@@ -84,7 +84,16 @@ class SqliteEventStore:
 
         def insert(connection: sqlite3.Connection) -> list[AppendOutcome]:
             heads: dict[str, int] = {}
-            return [self._insert(connection, heads, commit, body) for commit, body in zip(commits, bodies, strict=True)]
+            refused: set[tuple[str, str]] = set()
+            outcomes: list[AppendOutcome] = []
+            for commit, body in zip(commits, bodies, strict=True):
+                # What was decided on a commit that is refused here must not follow another writer's in its place.
+                follows = (commit.tenant, commit.stream) not in refused
+                outcome = self._insert(connection, heads, commit, body) if follows else VersionTaken()
+                if isinstance(outcome, VersionTaken):
+                    refused.add((commit.tenant, commit.stream))
+                outcomes.append(outcome)
+            return outcomes
 
         return await self._database.submit(insert, self._committed)
 
