@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from atelier_scheduling.engine.plan import Alarm
 
+from atelier_standalone.pages import words
+
 _WHY = {
     "owed.no-kind": "No kind of session at this site may hold it.",
     "owed.no-provider": "No adult here may provide it in these days.",
@@ -53,18 +55,14 @@ def alarm(one: Alarm) -> str:
             who = f"{told['count']} people" if many else "one person"
             return f"{obligation(told['obligation'])}: {int(told['minutes']):,} minutes owed to {who}."
         case "floor-needs-served":
-            return f"Fewer needs are served than this site asks for: {_percent(told['share'])}."
+            return f"Fewer needs are served than this site asks for: {words.percent(float(told['share']))}."
         case "floor-contact-minutes":
             return f"Less time with adults than this site asks for: {told['minutes']} minutes a learner."
         case "floor-independent-share":
-            return f"More independent work than this site allows: {_percent(told['share'])} of all time."
+            return f"More independent work than this site allows: {words.percent(float(told['share']))} of all time."
         case _:
             return one.code.replace("-", " ").capitalize() + "."
 
 
 def alarms(found: Sequence[Alarm]) -> list[str]:
     return [alarm(one) for one in found]
-
-
-def _percent(share: str) -> str:
-    return f"{float(share):.0%}"

@@ -118,8 +118,17 @@ def _move(move: Move, before: PlanView | None, after: PlanView, known: Mapping[s
         "before": _session(before, move.before),
         "after": _session(after, move.after),
         "forced": move.forced,
-        "why": words.MOVES.get(move.code, words.label(move.code)),
+        "why": words.MOVES.get(move.code, words.label(move.code)) + "." if move.code else _receipt(after, move),
     }
+
+
+def _receipt(after: PlanView, move: Move) -> str:
+    """Why the learner is at the new place, as the plan itself says it."""
+    blocks = after.week_of(move.learner)
+    found = (
+        one for one in blocks if one["session"] == move.after and one["starts_at_ms"] == move.interval.start * 60_000
+    )
+    return str(next((one["why"] for one in found), "The place before is not there any more."))
 
 
 def _session(view: PlanView | None, session_id: str) -> str:
@@ -129,7 +138,10 @@ def _session(view: PlanView | None, session_id: str) -> str:
     if session is None:
         return "nothing"
     place = next((one.name for one in view.description.zones if one.id == session.zone), session.zone)
-    return f"{view.title(session)} ({place})"
+    title = view.title(session)
+    teaches = session.focus is not None and session.focus.id != session.kind
+    what = title if teaches else f"{words.title(words.label(session.kind))} with {title}"
+    return f"{what} ({place})"
 
 
 async def _overrides(atelier: Atelier, tenant: str, site_id: str, time_zone: str) -> list[dict[str, Any]]:

@@ -82,7 +82,6 @@ async def _site(atelier: Atelier, tenant: str, sites: Sites, site: Document) -> 
         "independent": figures["minutes_independent"] / max(1, figures["minutes_on_site"]),
         "served": figures["needs_served"] / max(1, figures["needs"]),
         "owed": figures["obligations_owed"],
-        "owed_minutes": sum(line["minutes_owed"] for line in view.owed()),
         "alarms": owing.alarms(view.plan.alarms),
         "unsafe": [] if held.get("safe", True) else held.get("violations", []),
     }

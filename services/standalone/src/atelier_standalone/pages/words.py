@@ -12,7 +12,6 @@ REASONS = {
     "site": "the site's description changed",
 }
 MOVES = {
-    "": "a better place was found",
     "session-changed": "the session went, or has another adult, room or time",
 }
 
