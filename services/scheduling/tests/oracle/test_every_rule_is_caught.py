@@ -285,6 +285,28 @@ def test_a_plan_that_breaks_one_rule_is_caught_by_that_rule_alone(rule: Rule) ->
     assert rules_broken(BROKEN[rule](safe())) == {str(rule)} | {str(one) for one in ALSO_BROKEN.get(rule, ())}
 
 
+def cut(learner: str, session: str, interval: Interval) -> Scene:
+    problem, plan = safe()
+    attendances = tuple(
+        replace(one, interval=interval) if (one.learner, one.session) == (learner, session) else one
+        for one in plan.attendances
+    )
+    return problem, replace(plan, attendances=attendances)
+
+
+def test_a_school_day_begins_and_ends_under_supervision() -> None:
+    assert rules_broken(cut("dua", "home-1", Interval(NINE + 5, NINE + 60))) == {"supervised-every-minute"}
+    assert rules_broken(cut("dua", "home-2", Interval(NINE + 60, NINE + 115))) == {"supervised-every-minute"}
+
+
+def test_the_way_to_the_next_place_and_to_an_absence_is_passing_time() -> None:
+    assert check(*cut("dua", "home-1", Interval(NINE, NINE + 55))) == []
+    leaving = with_learner(
+        cut("dua", "home-2", Interval(NINE + 60, NINE + 80)), "dua", absences=(Interval(NINE + 85, NINE + 120),)
+    )
+    assert check(*leaving) == []
+
+
 def test_a_member_of_a_session_must_be_present_in_one_inside_it() -> None:
     problem, plan = safe()
     member = attend("ann", "home-2", SECOND, presence=Presence.MEMBER)

@@ -57,6 +57,19 @@ class Ground:
         """Every zone that a session uses."""
         return list(dict.fromkeys([session.zone, *(station.zone for station in session.stations)]))
 
+    def days_of(self, learner: Learner) -> list[Interval]:
+        """From the first slot's start to the last slot's end of the learner's bell, a day each, in order."""
+        other_bell = {one.date: one.bell for one in learner.bell_on}
+        found: list[Interval] = []
+        for day in self.problem.days:
+            if day.kind is DayKind.CLOSED:
+                continue
+            bell = other_bell.get(day.date, learner.bell)
+            slots = [slot.interval for slot in self.problem.slots if slot.date == day.date and slot.bell == bell]
+            if slots:
+                found.append(Interval(min(one.start for one in slots), max(one.end for one in slots)))
+        return found
+
     def on_site(self, learner: Learner) -> list[Interval]:
         """The stretches of time that the learner has to spend on site, in order."""
         elsewhere = [
@@ -66,17 +79,7 @@ class Ground:
                 for one in learner.off_site
             ),
         ]
-        other_bell = {one.date: one.bell for one in learner.bell_on}
-        stretches: list[Interval] = []
-        for day in self.problem.days:
-            if day.kind is DayKind.CLOSED:
-                continue
-            bell = other_bell.get(day.date, learner.bell)
-            slots = [slot.interval for slot in self.problem.slots if slot.date == day.date and slot.bell == bell]
-            if slots:
-                whole = Interval(min(one.start for one in slots), max(one.end for one in slots))
-                stretches.extend(_outside(whole, elsewhere))
-        return stretches
+        return [part for whole in self.days_of(learner) for part in _outside(whole, elsewhere)]
 
     def needs_device(self, session: Session) -> bool:
         return session.needs_device or self.kinds[session.kind].needs_device

@@ -74,14 +74,17 @@ def _every_minute(ground: Ground, learner: str) -> Iterator[Finding]:
         if not any(stretch.covers(attendance.interval) for stretch in stretches):
             yield Finding(Rule.LEARNER_AVAILABLE, learner, attendance.interval.start, attendance.session)
     passing = ground.problem.policy.passing_minutes
+    days = ground.days_of(ground.learners[learner])
+    opening, closing = {day.start for day in days}, {day.end for day in days}
     for stretch in stretches:
         inside = [one.interval for one in held if one.interval.overlaps(stretch)]
-        at = stretch.start
+        # Coming from or leaving for an absence is passing; a school day itself begins and ends under supervision.
+        at, grace = stretch.start, 0 if stretch.start in opening else passing
         for interval in inside:
-            if interval.start - at > passing:
+            if interval.start - at > grace:
                 yield Finding(Rule.SUPERVISED_EVERY_MINUTE, learner, at, f"until {interval.start}")
-            at = max(at, interval.end)
-        if stretch.end - at > passing:
+            at, grace = max(at, interval.end), passing
+        if stretch.end - at > (0 if stretch.end in closing else passing):
             yield Finding(Rule.SUPERVISED_EVERY_MINUTE, learner, at, f"until {stretch.end}")
 
 
