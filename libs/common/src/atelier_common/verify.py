@@ -229,9 +229,11 @@ async def check_ingested(
     incarnation = await owner.incarnation(tenant)
     for stream in await owner.streams(tenant, topics):
         name = ingested.own_stream(source, stream)
+        # First what is held here, then what was said: while both go on, nothing can have come in that was not said.
+        held = await store.read_stream(tenant, name)
         theirs = [decode(message) for message in await owner.contract_events(tenant, stream, NOTHING)]
         mine: list[Commit] = []
-        for commit in await store.read_stream(tenant, name):
+        for commit in held:
             identity = ingested.identity(commit)
             if identity is None or identity[0] != incarnation:
                 continue
