@@ -238,7 +238,7 @@ def studios() -> Model:
             zone("hall", "Hall", "commons", 40, shared=True),
             zone("yard", "Yard", "outdoors", 60, shared=True),
         ],
-        kinds=kinds("studio-lesson", "studio", "commons", "outdoors", cap=14, age_span_months=60),
+        kinds=kinds("studio-lesson", "studio", "commons", "outdoors", cap=14, age_span_months=84),
     )
 
 
@@ -277,10 +277,12 @@ def site_description(
     teachers: Sequence[str] = TEACHERS,
     site_id: str = SITE,
     bell_of: dict[str, str] | None = None,
+    certificates: dict[str, list[str]] | None = None,
     **more: Any,
 ) -> Data:
-    """A site as ``atelier import site`` takes it. ``bell_of`` renames the bells that learners ring by."""
-    subjects = (NUMBERS, WORDS)
+    """A site as ``atelier import site`` takes it. ``bell_of`` renames the bells that learners ring by; ``certificates``
+    says who may teach what (otherwise the first three adults teach both subjects)."""
+    held = certificates if certificates is not None else {name: [NUMBERS, WORDS] for name in teachers[:3]}
     return {
         "format": 1,
         "site_id": site_id,
@@ -293,7 +295,7 @@ def site_description(
             {
                 "adult": name,
                 "roles": model.roles.get(name, ["teacher"]),
-                "certificates": [subjects[place % 2], subjects[(place + 1) % 2]] if place < 3 else [],
+                "certificates": held.get(name, []),
             }
             for place, name in enumerate(teachers)
         ],

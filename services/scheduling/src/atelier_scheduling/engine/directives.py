@@ -167,6 +167,7 @@ class _Carrying:
         self.opened: list[Meeting] = []
         self.seated: list[Seat] = []
         self.along: list[Seat] = []
+        self.given_up: list[Seat] = []
 
     def place(self, order: Override) -> Broken | None:
         for name in order.learners:
@@ -333,8 +334,8 @@ class _Carrying:
         return sorted(fit, key=lambda n: (len(self.facts.adults[n].certificates), n))
 
     def _seat(self, order: Override, learner: int, meeting: Meeting) -> Broken | None:
-        seats = self.table.seats_in(learner, meeting.start, meeting.end)
-        if any(not seat.session.base for seat in seats):
+        given_up = [s for s in self.table.seats_in(learner, meeting.start, meeting.end) if not s.session.base]
+        if any(seat.why[0] in DECIDED for seat in given_up):
             return Rule.ONE_PLACE
         parts = [
             (max(a, meeting.start), min(b, meeting.end))
@@ -342,12 +343,18 @@ class _Carrying:
             if a < meeting.end and meeting.start < b
         ]
         before = list(self.table.seats_of(learner))
+        # What a former plan gave the learner at this time was a preference or can be given at another one; a person's decision stands
+        # above it.
+        for seat in given_up:
+            self.demands.uncredit(seat)
         for start, end in parts:
             carve(self.table, learner, start, end)
         for start, end in parts:
             rule = learner_forbidden(self.table, meeting, learner, start, end)
             if rule is not None:
                 self._put_back(learner, before)
+                for seat in given_up:
+                    self.demands.credit(seat)
                 return rule
             reason = (
                 "override.place" if order.owner else "pin",
@@ -359,6 +366,10 @@ class _Carrying:
             seat = Seat(learner, meeting, start, end, reason)
             self.table.seat(seat)
             self.seated.append(seat)
+        for seat in self.table.seats_of(learner):
+            if given_up and seat not in before and seat not in self.seated:
+                self.demands.credit(seat)
+        self.given_up += given_up
         return None if parts else Rule.LEARNER_AVAILABLE
 
     def _put_back(self, learner: int, seats: list[Seat]) -> None:
@@ -377,5 +388,12 @@ class _Carrying:
             self.table.unseat(seat)
         for meeting in self.opened:
             self.table.drop(meeting)
+        for seat in self.given_up:
+            for part in self.table.seats_in(seat.learner, seat.start, seat.end):
+                if not part.session.base:
+                    self.demands.uncredit(part)
+                self.table.unseat(part)
+            self.table.seat(seat)
+            self.demands.credit(seat)
         for cell in sorted(cells):
             self.ground.lay(cell)
