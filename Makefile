@@ -9,7 +9,7 @@ export PYTHON
 
 SERVICES := $(wildcard services/*/src/*)
 PURE := $(wildcard services/*/src/*/domain services/*/src/*/engine services/scheduling/src/atelier_scheduling/oracle*)
-SOURCES := libs/common/src libs/contracts/src $(wildcard services/*/src)
+SOURCES := libs/common/src libs/contracts/src libs/words/src $(wildcard services/*/src)
 empty :=
 space := $(empty) $(empty)
 
@@ -33,7 +33,7 @@ format:
 	$(BIN)/ruff check .
 
 types:
-	MYPYPATH=$(subst $(space),:,$(SOURCES)) $(BIN)/mypy libs/common/src $(PURE)
+	MYPYPATH=$(subst $(space),:,$(SOURCES)) $(BIN)/mypy libs/common/src libs/words/src $(PURE)
 
 walls:
 	$(BIN)/lint-imports --no-cache

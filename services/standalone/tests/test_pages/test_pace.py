@@ -3,10 +3,10 @@
 from datetime import date
 
 import pytest
-from atelier_common.plain_words import without_grades
 from atelier_scheduling.engine.plan import Alarm
 from atelier_standalone.pages import owing, words
 from atelier_standalone.pages.pace import is_on_pace, share_of_time
+from atelier_words.plain import without_grades
 
 SET_ON, DUE = date(2026, 9, 1), date(2026, 9, 11)
 

@@ -11,8 +11,8 @@ from atelier_common.documents.port import Body
 from atelier_common.errors import InvalidInput, NotFound
 from atelier_common.eventstore.port import EventStore
 from atelier_common.http.kit import AfterDep, CallerDep, JsonResponse, PageDep, command_context, etag, require
-from atelier_common.plain_words import without_grades
 from atelier_common.projection import ReadModel
+from atelier_words.plain import without_grades
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from atelier_common.plain_words import without_grades
 from atelier_common.security.tokens import Caller
+from atelier_words.plain import without_grades
 
 from atelier_pathing.case.model import Competency
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from atelier_common.plain_words import without_grades
+from atelier_words.plain import without_grades
 
 from atelier_pathing.case.grades import betrays_grade
 

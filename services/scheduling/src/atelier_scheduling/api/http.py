@@ -15,8 +15,8 @@ from atelier_common.http.kit import (
     require,
     require_learner,
 )
-from atelier_common.plain_words import without_grades
 from atelier_common.service import Service
+from atelier_words.plain import without_grades
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 

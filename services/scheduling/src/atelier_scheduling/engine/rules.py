@@ -9,7 +9,8 @@ class Rule(StrEnum):
     ``one-place``: a learner's ``present`` attendances never overlap; each lies inside its session's interval; a
     ``member`` attendance overlaps a present one of the same learner in a child (``Session.parent``) of that session.
     ``supervised-every-minute``: on-site minutes (see ``Learner``) that lie in no present attendance come in runs of
-    at most ``Policy.passing_minutes`` (passing time), and none begins or ends a school day. ``adult-one-place``: an adult's sessions, adult times and
+    at most ``Policy.passing_minutes`` (passing time), and none begins or ends a
+    school day. ``adult-one-place``: an adult's sessions, adult times and
     commitments never overlap, except that a bound adult may be listed in a session and in its child.
     ``adult-available``: each lies inside one ``available`` interval. ``certificated-in-charge``: every session has a
     lead or proctor who is certificated and bound to nobody. ``learner-available``: no present attendance outside the

@@ -10,9 +10,9 @@ from datetime import date
 from typing import Any
 
 from atelier_assessment.domain.mastery import learner_and_competency, mastery_key
-from atelier_common.plain_words import without_grades
 from atelier_common.privacy.sealed import Erased
 from atelier_profile.domain.goal import Goal, Measure, progress
+from atelier_words.plain import without_grades
 
 from atelier_standalone.pages import words
 from atelier_standalone.pages.studios import competencies

@@ -7,9 +7,9 @@ from typing import Any
 from atelier_assessment.domain.mastery import learner_and_competency, mastery, mastery_key
 from atelier_assessment.engine.observation import Observation
 from atelier_common.http.kit import CallerDep
-from atelier_common.plain_words import without_grades
 from atelier_common.security.tokens import Caller
 from atelier_pathing.case.model import Competency
+from atelier_words.plain import without_grades
 from fastapi import APIRouter
 from starlette.responses import Response
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from atelier_common.errors import NotFound
 from atelier_common.http.kit import CallerDep, require_learner
-from atelier_common.plain_words import without_grades
 from atelier_common.security.tokens import Caller
+from atelier_words.plain import without_grades
 from fastapi import APIRouter
 from starlette.responses import Response
 
