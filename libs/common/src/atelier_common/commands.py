@@ -1,6 +1,7 @@
 """Commands: look the command id up, decide, append, remember; again at most three times when another writer was first."""
 
 import asyncio
+import functools
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -63,11 +64,17 @@ class _Held:
     answers: dict[str, tuple[int, str, Any, int]]
 
 
+@functools.cache
+def _hashed_fields(kind: type) -> tuple[str, ...]:
+    left_out = {"now", *getattr(kind, "unhashed", ())}
+    return tuple(spec.name for spec in fields(kind) if spec.name not in left_out)
+
+
 def request_hash(command: Any) -> str:
     """SHA-256 over a command's name and fields, without ``now`` and the fields its class lists in ``unhashed``."""
-    left_out = {"now", *getattr(command, "unhashed", ())}
-    content = {spec.name: getattr(command, spec.name) for spec in fields(command) if spec.name not in left_out}
-    return hashlib.sha256(type(command).__name__.encode() + canonical(content)).hexdigest()[:32]
+    kind = type(command)
+    content = {name: getattr(command, name) for name in _hashed_fields(kind)}
+    return hashlib.sha256(kind.__name__.encode() + canonical(content)).hexdigest()[:32]
 
 
 class Commands:

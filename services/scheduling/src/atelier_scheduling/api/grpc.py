@@ -46,7 +46,8 @@ class SchedulingServicer:
         refused = document["refused"]
         if refused:
             diagnoses = [
-                service_pb2.Diagnosis(code=line.partition("(")[0], sentence=line) for line in refused["diagnosis"]
+                service_pb2.Diagnosis(code=line.partition(": ")[0], sentence=line.partition(": ")[2])
+                for line in refused["diagnosis"]
             ]
             return service_pb2.ProposePlanResponse(
                 diagnoses=diagnoses, stream=accepted.stream, version=accepted.version

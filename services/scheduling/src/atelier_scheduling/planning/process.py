@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -38,7 +40,8 @@ class SolverProcess:
 
     def _start(self) -> ProcessPoolExecutor:
         # Spawned, not forked: a fork of a process with threads and open databases is not safe.
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_the_service)
         return self._pool
 
     async def warm_up(self) -> None:
@@ -49,6 +52,18 @@ class SolverProcess:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+
+
+def _end_with_the_service() -> None:
+    """A killed service cannot tell its solver to stop: the solver watches for that itself, and holds nothing to save."""
+    service = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if service is not None:
+            service.join()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="service-watch", daemon=True).start()
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ from atelier_scheduling.engine.plan import Diagnosis, Infeasible, Plan, PlanDiff
 from atelier_scheduling.engine.planning import plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.questions import Explanation, Question
+from atelier_scheduling.engine.rendering import school_sentence
 from atelier_scheduling.engine.repair import repair
 from atelier_scheduling.oracle import check
 from atelier_scheduling.planning.delta import PlanDelta, difference, in_delta_order
@@ -74,7 +75,7 @@ def solve(problem: bytes, stored_problem: str, previous: bytes | None, effort: i
     before = Plan.from_json(previous) if previous else None
     answer = plan(asked, before, effort, seed)
     if isinstance(answer, Infeasible):
-        return Outcome(diagnosis=in_words(answer.diagnosis))
+        return Outcome(diagnosis=in_words(asked, answer.diagnosis))
     made = answer
     part = in_delta_order(made).to_json()
     digest = hashlib.sha256(part).hexdigest()
@@ -108,7 +109,7 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
     asked = wire.read(Changes, changes)
     repaired = repair(state.problem, state.plan, asked, effort, seed)
     if isinstance(repaired.plan, Infeasible):
-        return Outcome(diagnosis=in_words(repaired.plan.diagnosis))
+        return Outcome(diagnosis=in_words(repaired.problem, repaired.plan.diagnosis))
     made = repaired.plan
     delta = difference(base, state.stored_problem, wire.read(Changes, stored_changes).changes, state.plan, made)
     part = delta.to_json()
@@ -180,12 +181,11 @@ def moves_of(diff: PlanDiff | None) -> tuple[Moved, ...]:
     return tuple(found[learner] for learner in sorted(found))
 
 
-def in_words(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """The minimal conflicting set, a line each: code and parameters."""
-    return tuple(
-        f"{conflict.code}({', '.join(f'{name}={value}' for name, value in conflict.parameters)})"
-        for conflict in diagnosis.conflicts
-    )
+def in_words(problem: SiteProblem, diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The minimal conflicting set and what would help, a line each: the code, then the sentence in the school's own words."""
+    titles = {zone.id: zone.name for zone in problem.zones} | {slot.id: slot.name for slot in problem.slots}
+    found = (*diagnosis.conflicts, *diagnosis.relaxations)
+    return tuple(f"{item.code}: {school_sentence(item, titles)}" for item in found)
 
 
 def _standings(made: Plan) -> tuple[Standing, ...]:
