@@ -166,6 +166,12 @@ def _plans(router: APIRouter, desk: Desk, service: Service, clock: Clock) -> Non
         context = command_context(request, caller, clock)
         return accepted(await desk.publish(site_id, week, given.plan_id, given.acknowledge_owed, context))
 
+    @router.get("/sites/{site_id}/diagnosis", tags=["plans"])
+    async def diagnosis(site_id: str, caller: CallerDep, week: str = "") -> JsonResponse:
+        """Whether a week can be supervised at all; what stands in the way, and what would help at what price."""
+        require(caller, *PLANNERS)
+        return JsonResponse(await desk.examine(caller.tenant, site_id, week, clock.now()))
+
     @router.get("/sites/{site_id}/owed", tags=["plans"])
     async def owed(site_id: str, caller: CallerDep, week: str = "", proposed: bool = False) -> JsonResponse:
         """What a week's plan owes, to whom and why."""

@@ -101,6 +101,12 @@ class Desk:
         command = await self.planner.propose(context.tenant, site_id, week, reason, [], context.now)
         return await self.commands.execute(Request(PLAN, plan_key(site_id, week), command, context))
 
+    async def examine(self, tenant: str, site_id: str, week: str, now: int) -> dict[str, Any]:
+        """A week's diagnosis; an empty week means the next one."""
+        week = week or week_after(now, await self.library.site(tenant, site_id))
+        feasible, lines = await self.planner.examine(tenant, site_id, week, now)
+        return {"site_id": site_id, "week": week, "feasible": feasible, "diagnosis": list(lines)}
+
     async def publish(
         self, site_id: str, week: str, plan_id: str, acknowledges_owed: bool, context: Context
     ) -> Accepted:

@@ -99,6 +99,13 @@ class Planner:
         said = await self._with_state(tenant, digest, solving.answer, digest, wire.write(question))
         return wire.read(Explanation, said)
 
+    async def examine(self, tenant: str, site_id: str, week: str, now: int) -> tuple[bool, tuple[str, ...]]:
+        """Whether a week can be supervised at all; then what stands in the way and what would help, at what price."""
+        description = await self._library.site(tenant, site_id)
+        facts = await self._library.facts(tenant, description, None, now)
+        opened = await self._opened(tenant, assemble(facts, week, now))
+        return await self._process.run(solving.examine, opened.to_json())
+
     async def judge(self, tenant: str, digest: str) -> tuple[str, ...]:
         """What the oracle finds wrong with a stored plan."""
         findings: tuple[str, ...] = await self._with_state(tenant, digest, solving.judge, digest)

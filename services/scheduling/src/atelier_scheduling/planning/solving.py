@@ -11,6 +11,7 @@ from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.applying import apply_changes
 from atelier_scheduling.engine.assembling import ENGINE
 from atelier_scheduling.engine.changes import Changes
+from atelier_scheduling.engine.diagnosis import diagnose
 from atelier_scheduling.engine.explanation import explain
 from atelier_scheduling.engine.overrides import OverrideStanding
 from atelier_scheduling.engine.plan import Diagnosis, Infeasible, Plan, PlanDiff
@@ -138,6 +139,13 @@ def answer(base: str, question: bytes) -> bytes:
     return said.to_json()
 
 
+def examine(problem: bytes) -> tuple[bool, tuple[str, ...]]:
+    """Whether everybody can be supervised; then what stands in the way, and what more adults or larger groups would be worth."""
+    asked = SiteProblem.from_json(problem)
+    diagnosis = diagnose(asked)
+    return diagnosis.feasible, in_words(asked, diagnosis)
+
+
 def judge(base: str) -> tuple[str, ...]:
     """What the oracle finds in the plan ``base``. Raises StateMissing."""
     state = _STATES.get(base)
@@ -184,8 +192,8 @@ def moves_of(diff: PlanDiff | None) -> tuple[Moved, ...]:
 def in_words(problem: SiteProblem, diagnosis: Diagnosis) -> tuple[str, ...]:
     """The minimal conflicting set and what would help, a line each: the code, then the sentence in the school's own words."""
     titles = {zone.id: zone.name for zone in problem.zones} | {slot.id: slot.name for slot in problem.slots}
-    found = (*diagnosis.conflicts, *diagnosis.relaxations)
-    return tuple(f"{item.code}: {school_sentence(item, titles)}" for item in found)
+    conflicts = [f"{item.code}: {school_sentence(item, titles)}" for item in diagnosis.conflicts]
+    return (*conflicts, *(f"{item.code}: {school_sentence(item, titles)}" for item in diagnosis.relaxations))
 
 
 def _standings(made: Plan) -> tuple[Standing, ...]:

@@ -53,7 +53,9 @@ def at_cut_off(commands: Commands) -> TimerHandler:
         command = PublishPlan("", f"timer:{CUT_OFF}", True, False, timer.due_ms)
         try:
             await commands.execute(Request(PLAN, timer.payload["key"], command, timer.context()))
-        except (RuleBroken, NotFound) as refusal:
+        except NotFound:
+            return  # a person was faster: nothing waits
+        except RuleBroken as refusal:
             _log.warning("a week was not published at its cut-off: %s", refusal.code)
 
     return publish

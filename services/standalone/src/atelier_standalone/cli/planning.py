@@ -34,6 +34,9 @@ OwedOption = Annotated[bool, typer.Option(help="Answer, by name, for what the pl
 def plan(
     site: SiteArgument,
     week: WeekOption = "",
+    diagnose: Annotated[
+        bool, typer.Option(help="Propose nothing; say what stands in the way and what would help.")
+    ] = False,
     data: DataOption = None,
     tenant: TenantOption = DEFAULT_TENANT,
     as_json: JsonOption = False,
@@ -44,10 +47,20 @@ def plan(
     """
 
     async def work(client: Client) -> dict[str, Any]:
-        with errors.status("planning"):
+        with errors.status("looking" if diagnose else "planning"):
+            if diagnose:
+                said: dict[str, Any] = await client.get(f"/scheduling/v1/sites/{site}/diagnosis", week=week)
+                return said
             return await propose(client, site, week)
 
-    answer(as_json, run(data, tenant, work), show_plan)
+    answer(as_json, run(data, tenant, work), _show_diagnosis if diagnose else show_plan)
+
+
+def _show_diagnosis(said: dict[str, Any]) -> None:
+    state = "can be supervised" if said["feasible"] else "[bold red]cannot be supervised[/]"
+    console.print(f"{said['site_id']}, {said['week']}: everybody {state}.", highlight=False)
+    for line in said["diagnosis"]:
+        console.print(f"  {line.partition(': ')[2]}", highlight=False)
 
 
 async def propose(client: Client, site: str, week: str) -> dict[str, Any]:
