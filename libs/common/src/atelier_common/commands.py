@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from atelier_common.eventstore.port import Appended, EventStore
 from atelier_common.telemetry import names, tracing
 
 _TRIES = 4
+_LONGEST_TURN_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,12 @@ class Commands:
         proposals: list[tuple[int, Commit, _Held, tuple[Any, ...]]] = []
         decided_here: dict[tuple[str, str, str], tuple[int, str]] = {}
         repeats: list[tuple[int, int]] = []
+        until = time.perf_counter() + _LONGEST_TURN_SECONDS
         for place in places:
+            if time.perf_counter() > until:
+                # Hundreds of decisions may take seconds; leases, timers and callers must have their turn meanwhile.
+                await asyncio.sleep(0)
+                until = time.perf_counter() + _LONGEST_TURN_SECONDS
             request = requests[place]
             slot = (request.context.tenant, request.stream)
             twin = decided_here.get((*slot, request.context.command_id))
