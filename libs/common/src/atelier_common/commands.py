@@ -67,14 +67,14 @@ class _Held:
 
 
 @functools.cache
-def _hashed_fields(kind: type) -> tuple[str, ...]:
+def _hashed_fields(kind: Any) -> tuple[str, ...]:
     left_out = {"now", *getattr(kind, "unhashed", ())}
     return tuple(spec.name for spec in fields(kind) if spec.name not in left_out)
 
 
 def request_hash(command: Any) -> str:
     """SHA-256 over a command's name and fields, without ``now`` and the fields its class lists in ``unhashed``."""
-    kind = type(command)
+    kind: Any = type(command)
     content = {name: getattr(command, name) for name in _hashed_fields(kind)}
     return hashlib.sha256(kind.__name__.encode() + canonical(content)).hexdigest()[:32]
 
