@@ -12,7 +12,7 @@ from atelier_scheduling.engine.plan import Attendance, LedgerLine, Plan, Presenc
 from atelier_scheduling.engine.sessions import AdultTime, HomeGroup, OfficialIdentity, Session, Staff, StaffRole
 from atelier_scheduling.engine.studios import Draft, as_studios
 from atelier_scheduling.engine.times import Interval
-from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable, name_meetings
+from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable, name_meetings
 
 ENGINE = "atelier-scheduling-1"
 
@@ -112,7 +112,9 @@ def _gather(table: Timetable, learner: int, host: Meeting, usual: Meeting) -> bo
     """Let a learner of a pull-out spend the rest of the cell where the others of the group do, if both sessions are
     ground."""
     mine = [seat for seat in host.seats if seat.learner == learner]
-    if not (host.base and usual.base and host.kind is usual.kind) or any(not seat.present for seat in mine):
+    if not (host.base and usual.base and host.kind is usual.kind) or any(
+        not seat.present or seat.why[0] in DECIDED for seat in mine
+    ):
         return False
     for seat in mine:
         table.unseat(seat)

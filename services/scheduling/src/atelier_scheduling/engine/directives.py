@@ -274,8 +274,22 @@ class _Carrying:
     def _open_for_many(self, order: Override, learner: int, cell: Cell, focus: Focus | None) -> Broken | None:
         """No adult can be spared for one learner alone: a session that takes others of this time along, who want the
         same focus, or (without a focus) anybody who is nowhere else."""
+        standing = [m for m in self.ground.base(cell.index) if not m.fixed and len(m.leads) == 1]
+        # First one session of the ground gives way; only if none can do that alone, all of this time.
+        for taken in [*([m] for m in sorted(standing, key=lambda m: (len(m.occupants), m.zone))), None]:
+            rule = self._open_instead(taken, order, learner, cell, focus)
+            if rule is None:
+                return None
+        return rule
+
+    def _open_instead(
+        self, taken: list[Meeting] | None, order: Override, learner: int, cell: Cell, focus: Focus | None
+    ) -> Broken | None:
         before = self.ground.snapshot(cell.index)
-        self.ground.strip(cell.index)
+        if taken is None:
+            self.ground.strip(cell.index)
+        for meeting in taken or ():
+            self.table.drop(meeting)
         rule: Broken = Rule.SUPERVISED_EVERY_MINUTE
         opened = self._open(order, cell, focus)
         if isinstance(opened, Meeting):
@@ -289,7 +303,7 @@ class _Carrying:
             else:
                 rule = against
                 self._give_up(opened)
-        self.ground.revert(before)
+        self.ground.revert(cell.index, before)
         return rule
 
     def _take_along(self, meeting: Meeting, cell: Cell) -> None:
@@ -343,8 +357,8 @@ class _Carrying:
             if a < meeting.end and meeting.start < b
         ]
         before = list(self.table.seats_of(learner))
-        # What a former plan gave the learner at this time was a preference or can be given at another one; a person's decision stands
-        # above it.
+        # What a former plan gave the learner at this time was a preference or can be given at another one; a person's
+        # decision stands above it.
         for seat in given_up:
             self.demands.uncredit(seat)
         for start, end in parts:

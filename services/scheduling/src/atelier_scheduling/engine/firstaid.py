@@ -9,13 +9,23 @@ from bisect import bisect_left
 from dataclasses import replace
 
 from atelier_scheduling.engine.assembling import as_attendance, attendance_order, line_order
-from atelier_scheduling.engine.changes import AdultAbsent, Change, LearnerAbsent, NeedsChanged, ZoneLost
+from atelier_scheduling.engine.changes import (
+    AdultAbsent,
+    Change,
+    LearnerAbsent,
+    NeedsChanged,
+    OverrideGiven,
+    OverrideWithdrawn,
+    ZoneLost,
+)
 from atelier_scheduling.engine.checks import adult_forbidden, learner_forbidden, may_learn, staffed_cap, zone_forbidden
+from atelier_scheduling.engine.decisions import Answer, Decisions
 from atelier_scheduling.engine.demand import APPOINTED, GROUPED, Demands
 from atelier_scheduling.engine.facts import Facts
 from atelier_scheduling.engine.ledger import adult_lines, learner_lines, unserved
 from atelier_scheduling.engine.metrics import alarms, measure
 from atelier_scheduling.engine.needs import Need
+from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.plan import LedgerLine, PlacedBy, Plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.restoring import recount, restore
@@ -37,6 +47,7 @@ class FirstAid:
         for learner in range(len(self.facts.learners)):
             recount(self.table, self.demands, learner)
         self.sectioning = Sectioning(self.table, self.demands)
+        self.decisions = Decisions(self.table, self.demands, plan)
         self.forced: dict[str, str] = {}
         self._touched: set[int] = set()
         self._adults: set[int] = set()
@@ -46,10 +57,19 @@ class FirstAid:
         """The plan after the changes, or ``None`` if it takes more than first aid (then this object must not be used
         again)."""
         self._touched, self._adults, self._sessions, self.forced = set(), set(), set(), {}
+        before = self.problem
         self.problem = self.facts.problem = after
+        held = self.decisions.minutes()
         for change in changes:
-            if not self._mend(change):
+            if isinstance(change, OverrideWithdrawn):
+                if not self._withdrawn(before, change.override, held):
+                    return None
+            elif not self._mend(change):
                 return None
+        now = self.decisions.minutes()
+        if any(now.get(key, 0) < minutes for key, minutes in held.items()):
+            # What a person decided does not stand any more: whether it is suspended takes the whole week.
+            return None
         self.plan = self._assembled(digest, seed, effort)
         return self.plan
 
@@ -68,8 +88,37 @@ class FirstAid:
                 return adult not in self.facts.adult_of or self._adult_absent(self.facts.adult_of[adult], interval)
             case ZoneLost(zone, interval):
                 return zone not in self.facts.zone_of or self._zone_lost(self.facts.zone_of[zone], interval)
+            case OverrideGiven(override):
+                return self._given(override)
             case _:
                 return False
+
+    def _given(self, order: Override) -> bool:
+        answer = self.decisions.give(order)
+        if isinstance(answer, Answer):
+            return False
+        if not isinstance(answer, set):
+            self.decisions.settle(order, answer)
+            return True
+        self.decisions.settle(order, None)
+        self._touched |= answer
+        self.forced |= {self.facts.learners[one].id: "override" for one in answer}
+        for meeting in self.decisions.left:
+            self._let_go(meeting)
+        self.decisions.left.clear()
+        return True
+
+    def _withdrawn(self, before: SiteProblem, name: str, held: dict[tuple[str, int], int]) -> bool:
+        order = next((one for one in before.overrides if one.id == name), None)
+        if order is None:
+            return name not in self.decisions.outcomes
+        answer = self.decisions.withdraw(order)
+        if isinstance(answer, Answer):
+            return False
+        self._touched |= answer
+        for key in [key for key in held if key[0] == name]:
+            del held[key]
+        return True
 
     @property
     def _free_from(self) -> int:
@@ -417,6 +466,7 @@ class FirstAid:
             adult_time=self._own_time(),
             obligations=ledger,
             unserved=tuple(left),
+            overrides=tuple(outcome for _, outcome in sorted(self.decisions.outcomes.items())),
             alarms=alarms(facts, metrics, ledger),
             metrics=metrics,
         )

@@ -1,9 +1,9 @@
 """``repair``: after something happened, touch only whom it must.
 
 First aid works on the plan as it stands, in milliseconds: a learner's changed needs, a learner's or an adult's
-absence, a lost place. It reads only what the plan itself says, so that it gives the same bytes whether the plan was
-kept in memory or read back. Everything else, and whatever first aid cannot settle, is planned again with all of the
-former plan that is still lawful laid first.
+absence, a lost place, a person's decision about a few learners. It reads only what the plan itself says, so that it
+gives the same bytes whether the plan was kept in memory or read back. Everything else, and whatever first aid cannot
+settle, is planned again with all of the former plan that is still lawful laid first.
 """
 
 from collections import OrderedDict
@@ -18,16 +18,18 @@ from atelier_scheduling.engine.changes import (
     LearnerChanged,
     NeedsChanged,
     OverrideGiven,
+    OverrideWithdrawn,
     Repaired,
     ZoneLost,
 )
 from atelier_scheduling.engine.difference import difference
 from atelier_scheduling.engine.firstaid import FirstAid
+from atelier_scheduling.engine.overrides import OverrideOutcome, OverrideStanding
 from atelier_scheduling.engine.plan import Infeasible, Plan
 from atelier_scheduling.engine.planning import replan
 from atelier_scheduling.engine.problem import SiteProblem
 
-_SMALL = (NeedsChanged, LearnerAbsent, AdultAbsent, ZoneLost)
+_SMALL = (NeedsChanged, LearnerAbsent, AdultAbsent, ZoneLost, OverrideGiven, OverrideWithdrawn)
 _KEPT = 4
 # Plans whose timetable is still at hand; it only saves time, never changes an answer.
 _at_hand: OrderedDict[str, FirstAid] = OrderedDict()
@@ -51,6 +53,13 @@ def repair(problem: SiteProblem, plan: Plan, changes: Changes, effort: int = 1, 
     whole = replan(after, plan, effort, seed, _concerned(changes.changes))
     if isinstance(whole, Infeasible):
         return Repaired(after, whole, whole=True)
+    if _all_refused(changes.changes, whole):
+        # Nothing comes of it, so nothing moves for it.
+        outcomes = {one.override: one for one in (*plan.overrides, *_of(changes.changes, whole))}
+        kept = replace(
+            plan, problem=digest, seed=seed, effort=effort, overrides=tuple(one for _, one in sorted(outcomes.items()))
+        )
+        return Repaired(after, kept, difference(plan, kept, forced))
     moves = difference(plan, whole, forced).moves
     count = sum(move.forced for move in moves)
     metrics = replace(whole.metrics, moves_of_choice=len(moves) - count, moves_forced=count)
@@ -73,6 +82,18 @@ def _keep(aid: FirstAid) -> None:
 
 def _forced(changes: tuple[Change, ...]) -> dict[str, str]:
     return {change.learner: "absence" for change in changes if isinstance(change, LearnerAbsent)}
+
+
+def _of(changes: tuple[Change, ...], plan: Plan) -> list[OverrideOutcome]:
+    given = {change.override.id for change in changes if isinstance(change, OverrideGiven)}
+    return [outcome for outcome in plan.overrides if outcome.override in given]
+
+
+def _all_refused(changes: tuple[Change, ...], plan: Plan) -> bool:
+    if not changes or not all(isinstance(change, OverrideGiven) for change in changes):
+        return False
+    outcomes = _of(changes, plan)
+    return bool(outcomes) and all(outcome.standing is OverrideStanding.REFUSED for outcome in outcomes)
 
 
 def _concerned(changes: tuple[Change, ...]) -> frozenset[str]:

@@ -72,17 +72,22 @@ class Ground:
         for meeting in taken:
             self.table.add(meeting)
 
-    def snapshot(self, cell: int) -> dict[int, list[Meeting]]:
-        """The ground of a cell and of all cells at the same time, for ``revert``; holds while nobody on it is moved."""
+    def snapshot(self, cell: int) -> list[tuple[Meeting, list[Seat]]]:
+        """The ground of a cell and of all cells at the same time with who sits there, for ``revert``."""
         around = self.table.facts.cells[cell]
         beside = self.table.facts.cells_between(around.start, around.end)
-        return {other.index: [m for m in self.base(other.index) if not m.fixed] for other in beside}
+        return [(m, list(m.seats)) for other in beside for m in self.base(other.index) if not m.fixed]
 
-    def revert(self, before: dict[int, list[Meeting]]) -> None:
-        for cell in before:
-            self.strip(cell)
-        for meetings in before.values():
-            self.restore(meetings)
+    def revert(self, cell: int, before: list[tuple[Meeting, list[Seat]]]) -> None:
+        """The ground as it was at the snapshot. Whoever sits elsewhere meanwhile must have been unseated there."""
+        around = self.table.facts.cells[cell]
+        for other in self.table.facts.cells_between(around.start, around.end):
+            self.strip(other.index)
+        for meeting, seats in before:
+            meeting.seats, meeting.occupants = [], {}
+            self.table.add(meeting)
+            for seat in seats:
+                self.table.seat(seat)
 
     def free_adults(self, cell: int) -> list[int]:
         """Adults who may be in charge and are free for the whole cell."""
@@ -384,14 +389,29 @@ class Ground:
     def claim(self, adult: int, start: int, end: int) -> bool:
         """Free an adult from supervision in a stretch by covering each cell without them; all or nothing."""
         undo: dict[int, list[Meeting]] = {}
-        for cell in self.table.facts.cells_between(start, end):
-            if not any(adult in meeting.leads for meeting in self.base(cell.index)):
-                continue
+        between = self.table.facts.cells_between(start, end)
+        cells = [cell for cell in between if any(adult in meeting.leads for meeting in self.base(cell.index))]
+        if len(cells) == 1 and self._hand_over(adult, cells[0].index):
+            return True
+        for cell in cells:
             undo[cell.index] = self.strip(cell.index)
             if not self.cover(cell.index, [one for one in self.free_adults(cell.index) if one != adult]):
-                self.revert(undo)
+                for index in undo:
+                    self.strip(index)
+                for meetings in undo.values():
+                    self.restore(meetings)
                 return False
         return True
+
+    def _hand_over(self, adult: int, cell: int) -> bool:
+        """Only those whom the adult supervises change places; everybody else on the ground stays."""
+        mine = [meeting for meeting in self.base(cell) if adult in meeting.leads and not meeting.fixed]
+        for meeting in mine:
+            self.table.drop(meeting)
+        if self.cover(cell, [one for one in self.free_adults(cell) if one != adult]):
+            return True
+        self.restore(mine)
+        return False
 
 
 def cap_at(facts: Facts, kind: SessionKind, staff: list[tuple[int, StaffRole]], zone: int) -> int:
