@@ -1,0 +1,131 @@
+"""One posted result to the proposed timetable delta, at 50 results a second.
+
+work        the sample district in a standalone server of its own process, both sites planned; single results posted at a steady 50 a
+            second for 20 seconds, whether or not the ones before have come through: successes of learners in what they are about to
+            be taught, so that timetables move. For each the time from just before the POST to the durable commit of the plan in
+            scheduling's log that it caused, found by its correlation id along the causes
+reference   none: the bound is what a person feels
+durability  SQLite, WAL, synchronous FULL; every step on the way is a durable commit
+ratio       none; the median and the 99th percentile over all results that led to a proposed plan, and the share of results after
+            which their own learner's timetable was another
+"""
+
+import asyncio
+import itertools
+import json
+import random
+import tempfile
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from atelier_standalone.cli.planning import propose
+from atelier_standalone.client import Client
+from atelier_standalone.sample.district import WEEK
+
+from bench.district import NOW, bring_in
+from bench.measuring import Line, percentile
+from bench.standalone import Standalone, standalone
+
+PER_SECOND = 50
+SECONDS = 20
+_WARM_UP = 100
+_EVIDENCE = "/assessment/v1/evidence"
+_XAPI = {"X-Experience-API-Version": "1.0.3"}
+
+
+def measure() -> list[Line]:
+    """All figures."""
+    with tempfile.TemporaryDirectory() as folder, standalone(Path(folder), NOW) as server:
+        return asyncio.run(_measure(server))
+
+
+async def _measure(server: Standalone) -> list[Line]:
+    async with server.client() as client:
+        sample = await bring_in(client, sites=True)
+        for day in sample.evidence:
+            lines = day.splitlines()
+            for start in range(0, len(lines), 200):
+                body = b"[" + b",".join(lines[start : start + 200]) + b"]"
+                await client.send("/assessment/xapi/statements", body, "application/json", _XAPI)
+        await client.settle()
+        for site in sample.sites:
+            await propose(client, site, WEEK)
+        server.ask("watch")
+        results = await _results(client, list(sample.sites), _WARM_UP + PER_SECOND * SECONDS)
+        await _post_at_rate(client, results[:_WARM_UP])
+        await client.settle()
+        server.ask("proposed")
+        before = server.ask("figures")["processor"]
+        posted = await _post_at_rate(client, results[_WARM_UP:])
+        await client.settle()
+        processor = server.ask("figures")["processor"] - before
+        return _told(posted, server.ask("proposed"), processor)
+
+
+async def _results(client: Client, sites: list[str], count: int) -> list[dict[str, Any]]:
+    """Successes of learners in the competencies of their first studios of the week, each four times, far apart."""
+    monday = datetime.fromisocalendar(int(WEEK[:4]), int(WEEK[-2:]), 1).date()
+    pairs: set[tuple[str, str]] = set()
+    for site in sites:
+        for day in range(5):
+            date = (monday + timedelta(days=day)).isoformat()
+            path = f"/scheduling/v1/sites/{site}/days/{date}"
+            found = await client.get(path, week=WEEK, proposed=True, studios=True)
+            for session in found["sessions"]:
+                if session["focus_kind"] == "competency":
+                    pairs.update((learner, session["focus"]) for learner in session["members"])
+    chosen = sorted(pairs)
+    random.Random("results").shuffle(chosen)
+    chosen = chosen[: count // 4]
+    at = datetime.fromtimestamp(NOW / 1000, UTC) - timedelta(hours=2)
+    return [
+        {
+            "id": f"result-{place}",
+            "learner_id": learner,
+            "competencies": [competency],
+            "item": f"item-{place}",
+            "success": True,
+            "score": 1.0,
+            "performed_at": (at + timedelta(seconds=place)).isoformat(),
+        }
+        for place, (learner, competency) in enumerate(itertools.islice(itertools.cycle(chosen), count))
+    ]
+
+
+async def _post_at_rate(client: Client, results: list[dict[str, Any]]) -> dict[str, float]:
+    """When each was posted, by the correlation id of all that follows from it."""
+    posted: dict[str, float] = {}
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        for place, result in enumerate(results):
+            await asyncio.sleep(max(0.0, began + place / PER_SECOND - time.monotonic()))
+            key = str(uuid.uuid4())
+            posted[key] = time.monotonic()
+            headers = {"X-Correlation-Id": key}
+            group.create_task(client.send(_EVIDENCE, json.dumps(result).encode(), "application/json", headers))
+    return posted
+
+
+def _told(posted: dict[str, float], proposals: list[dict[str, Any]], processor: float) -> list[Line]:
+    seen: dict[str, float] = {}
+    moving: set[str] = set()
+    for proposal in proposals:
+        for key in proposal["posts"]:
+            if key in posted:
+                seen.setdefault(key, proposal["at"])
+        moving.update(key for key in proposal["moving"] if key in posted)
+    waits = [1_000 * (at - posted[key]) for key, at in seen.items()]
+    if not waits:
+        return [Line("results that led to a proposed plan", 0, "", at_least=len(posted) / 10)]
+    return [
+        Line("from post to proposed plan, median", percentile(waits, 0.50), "ms", at_most=150),
+        Line("from post to proposed plan, 99th percentile", percentile(waits, 0.99), "ms", at_most=500),
+        Line("results that led to a proposed plan", 100 * len(waits) / len(posted), "%"),
+        Line("results that moved their learner's timetable", 100 * len(moving) / len(posted), "%", at_least=10),
+        Line("learners moved per proposal", sum(one["moved"] for one in proposals) / len(proposals), "learners"),
+        Line("results posted", len(posted), ""),
+        Line("service's processor time per result", 1_000 * processor / len(posted), "ms"),
+    ]
