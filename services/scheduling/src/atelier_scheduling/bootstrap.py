@@ -61,8 +61,8 @@ class Scheduling:
     grpc: list[GrpcService]
 
     async def start(self) -> None:
+        """Open the log and follow it. The solver's process starts with the first plan, or before it by ``warm_up``."""
         await self.service.start()
-        await self.process.warm_up()
 
     async def stop(self) -> None:
         await self.service.stop()

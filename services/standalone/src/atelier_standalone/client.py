@@ -7,9 +7,7 @@ from typing import Any
 import httpx
 from atelier_common.security.tokens import TokenIssuer
 
-from atelier_standalone.app import build_app
 from atelier_standalone.folder import DataFolder
-from atelier_standalone.system import Atelier
 
 _ROLES = ("district-admin", "operator", "partner")
 _MINUTES = 24 * 60
@@ -87,6 +85,10 @@ async def connect(folder: DataFolder, tenant: str) -> AsyncIterator[Client]:
         async with _http(served_at, token, None) as http:
             yield Client(http, served_at)
         return
+    # All services are imported only where they run: help, tokens and a served folder answer without them.
+    from atelier_standalone.app import build_app
+    from atelier_standalone.system import Atelier
+
     atelier = Atelier(folder)
     await atelier.start()
     try:

@@ -10,6 +10,10 @@ from typing import Any
 from atelier_common.errors import Unavailable
 from platformdirs import user_data_path
 
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8765
+"""Where a folder is served unless told otherwise."""
+
 
 class FolderInUse(Unavailable):
     """Another process has opened the folder."""

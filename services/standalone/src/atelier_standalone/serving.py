@@ -10,11 +10,8 @@ import uvicorn
 from atelier_common.grpc.kit import GrpcServer, GrpcService
 
 from atelier_standalone.app import build_app
-from atelier_standalone.folder import DataFolder
+from atelier_standalone.folder import LOOPBACK, DataFolder
 from atelier_standalone.system import Atelier
-
-DEFAULT_PORT = 8765
-LOOPBACK = "127.0.0.1"
 
 
 def grpc_services(atelier: Atelier) -> list[GrpcService]:
@@ -80,6 +77,7 @@ async def serve(
     """Open the folder and serve until interrupted or terminated."""
     atelier = Atelier(folder)
     await atelier.start()
+    warming = asyncio.create_task(atelier.scheduling.process.warm_up(), name="warm-up")
     try:
         async with served(atelier, host, port, grpc_port) as (url, bound_grpc):
             told = announce(atelier, url, bound_grpc)
@@ -87,6 +85,7 @@ async def serve(
                 await told
             await until_told()
     finally:
+        warming.cancel()
         await atelier.stop()
 
 

@@ -113,7 +113,9 @@ def _show_framework(received: dict[str, Any]) -> None:
     for name, count in received["counts"].items():
         console.print(f"  {name.replace('_', ' ')}: {count}", highlight=False)
     for finding in received.get("findings", [])[:10]:
-        console.print(f"  [yellow]{finding}[/]", highlight=False)
+        missing = f" names {finding['missing_id']}, which is not in the package" if finding.get("missing_id") else ""
+        told = f"{finding['code']}: {finding['association_type']} {finding['association_id']}{missing}"
+        console.print(f"  [yellow]{told}[/]", highlight=False)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from atelier_common.errors import AtelierError
@@ -19,8 +19,10 @@ from atelier_standalone.cli.context import (
     folder_of,
     say_problem,
 )
-from atelier_standalone.serving import DEFAULT_PORT, LOOPBACK, serve
-from atelier_standalone.system import Atelier
+from atelier_standalone.folder import DEFAULT_PORT, LOOPBACK
+
+if TYPE_CHECKING:
+    from atelier_standalone.system import Atelier
 
 app = typer.Typer(
     help="Atelier: evidence of learning in, an explained timetable out.",
@@ -68,7 +70,9 @@ def serve_folder(
     Example: atelier serve --port 8765
     """
 
-    def announce(atelier: Atelier, url: str, grpc: int) -> None:
+    from atelier_standalone.serving import serve
+
+    def announce(atelier: "Atelier", url: str, grpc: int) -> None:
         token = atelier.issuer.issue(tenant, "administrator", ("district-admin", "operator"), 12 * 60)
         console.print(f"Atelier serves {atelier.folder.path}", highlight=False)
         console.print(f"  pages   {url}/sign-in?token={token}", highlight=False, soft_wrap=True)

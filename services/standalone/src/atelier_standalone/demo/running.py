@@ -1,5 +1,6 @@
 """Run the main job: import, stream three days of evidence, plan, publish, ask, override; then serve what came of it."""
 
+import asyncio
 import json
 import shutil
 import sys
@@ -72,6 +73,7 @@ async def run_demo(data: Path | None, seed: int, port: int, *, serve_after: bool
     sample.write(folder.path / "sample")
     atelier = Atelier(folder, clock)
     await atelier.start()
+    warming = asyncio.create_task(atelier.scheduling.process.warm_up(), name="warm-up")
     try:
         results = await _main_job(atelier, clock, sample)
         results.seconds = round(time.perf_counter() - began, 1)
@@ -84,6 +86,7 @@ async def run_demo(data: Path | None, seed: int, port: int, *, serve_after: bool
                 telling.where_the_pages_are(url, token)
                 await until_told()
     finally:
+        warming.cancel()
         await atelier.stop()
 
 
