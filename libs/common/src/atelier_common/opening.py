@@ -27,12 +27,13 @@ class Opener:
     async def open(
         self, tenant: str, commits: Sequence[Commit], types: frozenset[str] | None
     ) -> list[RecordedEvent | Unreadable]:
-        """The events of the wanted types, in order; a commit with one that is not known stands as Unreadable."""
+        """The events of the wanted types, in order; a commit with one that is not known, wanted or not, stands as Unreadable."""
         incarnation = await self._store.incarnation(tenant)
         opened: list[RecordedEvent | Unreadable] = []
         for commit in commits:
             for ordinal, stored in enumerate(commit.events):
-                if types is not None and stored.type not in types:
+                # A type of a newer release may be anybody's: only what is known can be known not to matter.
+                if types is not None and stored.type not in types and self._registry.knows(stored.type):
                     continue
                 try:
                     value = self._registry.decode(stored)
