@@ -105,7 +105,9 @@ async def _post_at_rate(client: Client, results: list[dict[str, Any]]) -> dict[s
             key = str(uuid.uuid4())
             posted[key] = time.monotonic()
             headers = {"X-Correlation-Id": key}
-            group.create_task(client.send(_EVIDENCE, json.dumps(result).encode(), "application/json", headers))
+            group.create_task(
+                client.send(_EVIDENCE, json.dumps({"evidence": [result]}).encode(), "application/json", headers)
+            )
     return posted
 
 
