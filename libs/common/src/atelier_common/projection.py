@@ -83,10 +83,22 @@ class ReadModel:
         limit: int = 100,
         descending: bool = False,
     ) -> list[tuple[str, Body]]:
-        """(key, document) in order of (field, key). Deleted documents do not show, so fewer than ``limit`` may come."""
+        """(key, document) in order of (field, key): ``limit`` of them, fewer only where there are no more."""
         collection = await self._collection()
-        found = await self._documents.scan(tenant, collection, field, low, high, limit, descending)
-        return [(key, shown) for key, body in found if (shown := _visible(body)) is not None]
+        shown: list[tuple[str, Body]] = []
+        after: str | None = None
+        while True:
+            # Deleted documents take up room in what is found by id; they have no other field to be found by. A range that
+            # goes on downwards can only begin at the last id again.
+            again = 1 if after is not None and descending else 0
+            found = await self._documents.scan(tenant, collection, field, low, high, limit + again, descending)
+            for key, body in found:
+                if key != after and (document := _visible(body)) is not None and len(shown) < limit:
+                    shown.append((key, document))
+            if field != "_id" or len(shown) == limit or len(found) < limit + again:
+                return shown
+            after = found[-1][0]
+            low, high = (low, after) if descending else (after + "\x00", high)
 
     async def all(self, tenant: str, field: str = "_id", low: Any = None, high: Any = None) -> list[tuple[str, Body]]:
         """Every document of a range, however many; for reports and planning, not for pages."""

@@ -2,5 +2,16 @@
 
 import pytest
 
-for _suite in ("documents", "eventstore", "sequencing", "lease", "timers", "bus", "publishing", "consuming", "keyring"):
+for _suite in (
+    "documents",
+    "eventstore",
+    "sequencing",
+    "lease",
+    "timers",
+    "bus",
+    "publishing",
+    "consuming",
+    "keyring",
+    "running",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")

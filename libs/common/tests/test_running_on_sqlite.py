@@ -1,0 +1,20 @@
+"""Projections and reactions on SQLite meet the suite of all logs."""
+
+from pathlib import Path
+
+import pytest
+from atelier_common.conformance.notes import Log
+from atelier_common.conformance.running import RunningSuite
+from atelier_common.documents.sqlite import SqliteDocuments
+from atelier_common.eventstore.sqlite import SqliteEventStore
+from atelier_common.sqlite.database import SqliteDatabase
+
+
+class TestRunningOnSqlite(RunningSuite):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self._path = tmp_path
+
+    async def make_log(self) -> Log:
+        database = SqliteDatabase(self._path / "notes.sqlite")
+        return Log(SqliteEventStore(database), SqliteDocuments(database))
