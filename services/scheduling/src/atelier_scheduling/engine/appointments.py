@@ -156,10 +156,10 @@ class Appointments:
         """Whether the learner's whole cell is taken by meetings that are not ground."""
         return all(not seat.session.base for seat in self.table.seats_in(learner, cell.start, cell.end))
 
-    def _load(self, demand: Demand, cell: Cell) -> tuple[int, int]:
+    def _load(self, demand: Demand, cell: Cell) -> tuple[int, int, int]:
         spread = demand.days.count(cell.day)
         began = any(item.focus == demand.need.focus and not item.base for item in self.table.in_cell[cell.index])
-        return (spread, 0 if began else 1)
+        return (spread, 0 if began else 1, self.table.away(cell.start, cell.end))
 
     def _may_serve(self, demand: Demand, cell: Cell, length: int) -> bool:
         need = demand.need
@@ -329,3 +329,9 @@ def why(demand: Demand, code: str, margin: float = 0.0) -> Why:
     restricted = need.restricted or need.focus.kind is FocusKind.SERVICE
     parameters = (("focus", need.focus.id), ("need", need.id))
     return (f"{code}.{need.focus.kind}", placed_by, parameters, restricted, margin)
+
+
+def practice(demand: Demand) -> Why:
+    """The receipt of time with a focus that has had what it was owed this week."""
+    _, placed_by, parameters, restricted, _ = why(demand, "studio")
+    return ("studio.practice", placed_by, parameters, restricted, 0.0)

@@ -98,11 +98,12 @@ def _cost(
     facts = table.facts
     crossed = [cell for cell in cells if cell.start < end and start < cell.end]
     lessons = sum(cell.purpose in (SlotPurpose.TEACHING, SlotPurpose.FLEX) for cell in crossed)
-    away = sum(1 for _, _, a, b in table.own_time if a < end and start < b)
+    away = table.away(start, end)
+    lost = sum(m.base and adult in m.leads for cell in crossed for m in table.in_cell[cell.index])
     friends = set(facts.adults[adult].contract.common_planning_with)
     together = sum(
         1
         for other, other_kind, a, b in table.own_time
         if other_kind is kind and a == start and b == end and facts.adults[other].id in friends
     )
-    return (lessons if kind is AdultTimeKind.LUNCH else -together, away, len(crossed))
+    return (lessons if kind is AdultTimeKind.LUNCH else -together, away + lost, len(crossed))

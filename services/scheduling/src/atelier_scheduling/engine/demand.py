@@ -19,6 +19,7 @@ GROUPED = (
     FocusKind.ELECTIVE,
     FocusKind.REFLECTION,
 )
+PRACTISED = (FocusKind.COMPETENCY, FocusKind.PROJECT)
 BY_SLOT = (FocusKind.LUNCH, FocusKind.RECESS, FocusKind.HOME, FocusKind.STUDY)
 _CLASS_POINTS = {NeedClass.SAFETY: 20.0, NeedClass.OBLIGATION: 8.0, NeedClass.PREFERENCE: 1.0}
 
@@ -134,8 +135,22 @@ class Demands:
     def open_now(self, demand: Demand, cell: Cell, minutes: int) -> bool:
         """Whether this need may be served by a meeting of ``minutes`` in the cell: still owed, in its windows, in
         order, not too soon."""
+        return not demand.met and self.may_meet(demand, cell, minutes)
+
+    def may_practise(self, demand: Demand, cell: Cell, minutes: int) -> bool:
+        """Whether the learner may come again to a focus that has had its time this week: on another day, under the
+        same rules."""
+        return (
+            demand.met
+            and demand.times > 0
+            and demand.need.focus.kind in PRACTISED
+            and self.may_meet(demand, cell, minutes)
+        )
+
+    def may_meet(self, demand: Demand, cell: Cell, minutes: int) -> bool:
+        """Whether a meeting of ``minutes`` in the cell keeps to everything the need says, owed or not."""
         need = demand.need
-        if demand.met or not gates_met(need.gates):
+        if not gates_met(need.gates):
             return False
         if need.expires is not None and need.expires <= cell.start:
             return False

@@ -8,7 +8,7 @@ way; in the end the old ground stands.
 import heapq
 from collections.abc import Iterable
 
-from atelier_scheduling.engine.appointments import why
+from atelier_scheduling.engine.appointments import practice, why
 from atelier_scheduling.engine.checks import adult_forbidden, learner_forbidden, may_learn, zone_forbidden
 from atelier_scheduling.engine.demand import Demand, Demands
 from atelier_scheduling.engine.facts import Cell, Facts
@@ -21,6 +21,8 @@ from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetabl
 
 # Studios in a row that may leave too little room for the others before a cell counts as full.
 _TRIES = 8
+# Worth of one learner who comes again to practise: better than study, less than anything that is still owed.
+_PRACTICE = 0.25
 _TEACHING = (SlotPurpose.TEACHING, SlotPurpose.FLEX)
 
 
@@ -37,6 +39,7 @@ class Placing:
         self.wished_leads: list[tuple[int, str, str, str, int, int]] = []
         self.met_before: set[tuple[str, int]] = set()
         self.moves: dict[int, int] | None = None
+        self.fewest = min((max(1, draft.kind.fewest) for draft in drafts), default=1)
         self.of_learner: dict[int, list[Draft]] = {}
         for draft in drafts:
             for one in draft.members:
@@ -52,6 +55,9 @@ class Placing:
             return
         before = self.ground.strip(cell.index) if not frozen else []
         opened = self._open_best(cell, ranked, free, keep_room=not frozen)
+        self._let_practise(cell, opened, free)
+        if not frozen and len(free) >= self.fewest:
+            opened += self._open_best(cell, self._ranked(cell, free, again=True), free, keep_room=True, again=True)
         if frozen:
             self._count(opened)
             return
@@ -115,12 +121,19 @@ class Placing:
                 free.add(one)
         return free
 
-    def _wanting(self, draft: Draft, cell: Cell, free: Iterable[int]) -> list[tuple[float, int, Demand]]:
+    def _wanting(
+        self, draft: Draft, cell: Cell, free: Iterable[int], again: bool = False
+    ) -> list[tuple[float, int, Demand]]:
+        """Who would come, most worthy first; ``again``: also those who have been there and may practise."""
         rows = []
         minutes = cell.end - cell.start
         for one, demand in draft.members.items():
-            if one in free and self.demands.open_now(demand, cell, minutes) and may_learn(self.facts, one, draft.focus):
+            if one not in free or not may_learn(self.facts, one, draft.focus):
+                continue
+            if self.demands.open_now(demand, cell, minutes):
                 rows.append((-self.demands.points(demand, cell), one, demand))
+            elif again and self.demands.may_practise(demand, cell, minutes):
+                rows.append((-_PRACTICE, one, demand))
         rows.sort(key=lambda row: row[:2])
         return rows
 
@@ -139,18 +152,18 @@ class Placing:
             return draft.focus.kind in (FocusKind.PASSION, FocusKind.ELECTIVE)
         return True
 
-    def _ranked(self, cell: Cell, free: set[int]) -> list[tuple[float, str, int]]:
+    def _ranked(self, cell: Cell, free: set[int], again: bool = False, fewest: int = 0) -> list[tuple[float, str, int]]:
         heap = []
         for number, draft in enumerate(self.drafts):
-            if self._suits(draft, cell):
-                worth = self._worth(draft, self._wanting(draft, cell, free), cell)
+            if self._suits(draft, cell) and self._may_reach(draft, free, max(fewest, draft.kind.fewest)):
+                worth = self._worth(draft, self._wanting(draft, cell, free, again), cell)
                 if worth > 0:
                     heap.append((-worth, draft.id, number))
         heapq.heapify(heap)
         return heap
 
     def _open_best(
-        self, cell: Cell, heap: list[tuple[float, str, int]], free: set[int], keep_room: bool
+        self, cell: Cell, heap: list[tuple[float, str, int]], free: set[int], keep_room: bool, again: bool = False
     ) -> list[Meeting]:
         """Open studios from the best down; worths shrink as learners are taken, so each is looked at again before it
         is opened."""
@@ -159,23 +172,28 @@ class Placing:
         loose = {one for one in self.facts.learners_in[cell.index] if self.table.free_parts(one, cell.index)}
         adults = self.ground.free_adults(cell.index)
         quota = self._quota(cell) if keep_room else len(adults)
+        fewest = self._fewest(cell, adults, quota, loose) if keep_room else 0
         while heap and adults and quota > 0 and refused < _TRIES:
             old, _, number = heapq.heappop(heap)
             draft = self.drafts[number]
-            rows = self._wanting(draft, cell, free)
+            if not self._may_reach(draft, free, fewest):
+                continue
+            rows = self._wanting(draft, cell, free, again)
             worth = self._worth(draft, rows, cell)
             if worth <= 0:
                 continue
             if worth < -old - 1e-9 and heap and -worth > heap[0][0]:
                 heapq.heappush(heap, (-worth, draft.id, number))
                 continue
+            if len(rows) < fewest:
+                continue
             meeting = self._meet(draft, rows, cell, adults)
             if meeting is None:
                 continue
             left = [one for one in adults if one not in meeting.leads]
-            if keep_room and self.ground.room(cell.index, left, max(0, quota - len(meeting.leads))) < len(loose) - len(
-                meeting.occupants
-            ):
+            if keep_room and self.ground.room(cell.index, left, max(0, quota - len(meeting.leads)), fair=True) < len(
+                loose
+            ) - len(meeting.occupants):
                 self.table.drop(meeting)
                 refused += 1
                 continue
@@ -185,7 +203,39 @@ class Placing:
             free.difference_update(meeting.occupants)
             loose.difference_update(meeting.occupants)
             draft.adult, draft.zone = meeting.leads[0], meeting.zone
+            fewest = self._fewest(cell, adults, quota, loose) if keep_room else 0
         return opened
+
+    @staticmethod
+    def _may_reach(draft: Draft, free: set[int], fewest: int) -> bool:
+        """Whether the studio could take so many learners at all."""
+        return draft.kind.cap >= fewest and len(draft.members) >= fewest and len(draft.members.keys() & free) >= fewest
+
+    def _fewest(self, cell: Cell, adults: list[int], quota: int, loose: set[int]) -> int:
+        """At least so many learners a further studio must take, for the other adults to have room for the rest."""
+        return len(loose) - self.ground.room(cell.index, adults, max(0, min(quota, len(adults)) - 1), fair=True)
+
+    def _let_practise(self, cell: Cell, opened: list[Meeting], free: set[int]) -> None:
+        """Seats that are left in the studios opened go to members who may come again."""
+        by_id = {draft.id: draft for draft in self.drafts} if opened else {}
+        for meeting in opened:
+            for _, one, demand in self._wanting(by_id[meeting.studio], cell, free, again=True):
+                if len(meeting.occupants) >= meeting.cap:
+                    break
+                if self._come(meeting, one, demand, cell):
+                    free.discard(one)
+
+    def _come(self, meeting: Meeting, one: int, demand: Demand, cell: Cell) -> bool:
+        home = self.table.seats_in(one, cell.start, cell.end)
+        leaving = home[0].session if home else None
+        if len(home) > 1 or learner_forbidden(self.table, meeting, one, cell.start, cell.end, leaving):
+            return False
+        for seat in home:
+            self.demands.uncredit(seat)
+            self.table.unseat(seat)
+        reason = practice(demand) if demand.met else why(demand, "studio")
+        self.table.seat(Seat(one, meeting, cell.start, cell.end, reason))
+        return True
 
     def _meet(
         self, draft: Draft, rows: list[tuple[float, int, Demand]], cell: Cell, adults: list[int]
@@ -230,7 +280,8 @@ class Placing:
                 for seat in home:
                     self.table.unseat(seat)
                 left += home
-                self.table.seat(Seat(one, meeting, cell.start, cell.end, why(demand, "studio", round(-points, 3))))
+                reason = practice(demand) if demand.met else why(demand, "studio", round(-points, 3))
+                self.table.seat(Seat(one, meeting, cell.start, cell.end, reason))
         if len(meeting.occupants) >= max(1, draft.kind.fewest):
             for seat in left:
                 self.demands.uncredit(seat)

@@ -118,6 +118,7 @@ def build(
     sectioning.fill(everybody, moves, frozen)
     if moves is None:
         sectioning.exchange(everybody, effort * _EXCHANGES)
+        sectioning.practise(everybody)
     reasons.update(appointments.reasons)
     outcomes = tuple(outcome for _, outcome in sorted(directives.outcomes.items()))
     result = assemble(table, demands, groups, drafts, outcomes, reasons, seed, effort)

@@ -1,9 +1,9 @@
 """Who sits in which meeting, once the meetings stand: open seats are filled, and learners change places where both
 sides gain."""
 
-from atelier_scheduling.engine.appointments import why
+from atelier_scheduling.engine.appointments import practice, why
 from atelier_scheduling.engine.checks import learner_forbidden
-from atelier_scheduling.engine.demand import GROUPED, Demand, Demands, kinds_of
+from atelier_scheduling.engine.demand import GROUPED, PRACTISED, Demand, Demands, kinds_of
 from atelier_scheduling.engine.facts import Facts
 from atelier_scheduling.engine.needs import Focus, NeedClass
 from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable
@@ -42,6 +42,17 @@ class Sectioning:
                         moves[demand.learner] -= 1
         return taken
 
+    def practise(self, learners: list[int]) -> int:
+        """Seats that nobody needs any more go to learners in independent work who were at the focus on another day.
+        Returns how many seats were taken."""
+        taken = 0
+        for one in learners:
+            for demand in self.demands.of[one]:
+                if demand.met and demand.need.focus.kind in PRACTISED:
+                    rows = self.meetings.get(demand.need.focus, ())
+                    taken += sum(self.sit(demand, meeting, again=True) for meeting in rows)
+        return taken
+
     def exchange(self, learners: list[int], effort: int) -> int:
         """For a need whose meetings collide with another meeting of the learner: move that other one to a later
         meeting of its own studio's focus, if there is room. Returns how many needs were newly served."""
@@ -59,17 +70,20 @@ class Sectioning:
                         break
         return served
 
-    def sit(self, demand: Demand, meeting: Meeting) -> bool:
-        """Move the learner from the ground into the meeting, if every rule allows."""
+    def sit(self, demand: Demand, meeting: Meeting, again: bool = False) -> bool:
+        """Move the learner from the ground into the meeting, if every rule allows. ``again``: from independent work,
+        to practise."""
+        if again and len(meeting.occupants) >= meeting.cap:
+            return False
         if meeting.fixed and not self.fits_kind(demand, meeting):
             return False
-        if not self._may(demand, meeting):
+        if not self._may(demand, meeting, again):
             return False
         seats = self.table.seats_in(demand.learner, meeting.start, meeting.end)
         if len(seats) != 1 or not seats[0].session.base or seats[0].start > meeting.start or seats[0].end < meeting.end:
             return False
         ground = seats[0]
-        if ground.why[0] in DECIDED:
+        if ground.why[0] in DECIDED or (again and not ground.session.kind.independent):
             return False
         if learner_forbidden(self.table, meeting, demand.learner, meeting.start, meeting.end, ground.session):
             return False
@@ -80,7 +94,8 @@ class Sectioning:
                 rest = Seat(demand.learner, ground.session, start, end, ground.why)
                 self.table.seat(rest)
                 self.demands.credit(rest)
-        seat = Seat(demand.learner, meeting, meeting.start, meeting.end, why(demand, "studio"))
+        reason = practice(demand) if again else why(demand, "studio")
+        seat = Seat(demand.learner, meeting, meeting.start, meeting.end, reason)
         self.table.seat(seat)
         self.demands.credit(seat)
         return True
@@ -101,11 +116,12 @@ class Sectioning:
     def fits_kind(self, demand: Demand, meeting: Meeting) -> bool:
         return meeting.kind in kinds_of(self.facts, demand.need)
 
-    def _may(self, demand: Demand, meeting: Meeting) -> bool:
+    def _may(self, demand: Demand, meeting: Meeting, again: bool = False) -> bool:
         cell = self.facts.cells[meeting.cell]
         if not self.fits_kind(demand, meeting) or demand.need.focus != meeting.focus:
             return False
-        return self.demands.open_now(demand, cell, meeting.end - meeting.start)
+        minutes = meeting.end - meeting.start
+        return (self.demands.may_practise if again else self.demands.open_now)(demand, cell, minutes)
 
     def _swap(self, demand: Demand, meeting: Meeting) -> bool:
         if not self._may(demand, meeting):

@@ -56,6 +56,9 @@ class Ground:
         self.adult_of = [facts.adult_of.get(group.adult, -1) for group in groups]
         self.zone_of = [facts.zone_of.get(group.zone, -1) for group in groups]
         self.minutes = [0] * len(facts.adults)
+        teaching = max((kind.cap for kind in facts.problem.kinds if kind.teaching), default=0)
+        # Places that hold far more than a lesson does: with a share of them, each bell can spare adults to teach.
+        self._large = {n for n, zone in enumerate(facts.zones) if not zone.shared and 4 * zone.seats > 5 * teaching > 0}
         self._kinds = {purpose: supervising_kinds(facts, purpose) for purpose in SlotPurpose}
 
     def base(self, cell: int) -> list[Meeting]:
@@ -147,9 +150,18 @@ class Ground:
                 table.drop(meeting)
         return True
 
-    def room(self, cell: int, adults: list[int], most: int | None = None) -> int:
+    def large_share(self, cell: int) -> int:
+        """How many of the large places are this cell's, by learners, among the cells of other bells at the same time."""
+        facts = self.table.facts
+        around = facts.cells[cell]
+        here = len(facts.learners_in[cell])
+        beside = facts.cells_between(around.start, around.end)
+        other = max((len(facts.learners_in[one.index]) for one in beside if one.index != cell), default=0)
+        return max(1, round(len(self._large) * here / max(1, here + other)))
+
+    def room(self, cell: int, adults: list[int], most: int | None = None, fair: bool = False) -> int:
         """At most how many learners the adults (``most`` of them) could hold together in the cell's free zones: an
-        upper bound; only ``cover`` can tell."""
+        upper bound; only ``cover`` can tell. ``fair``: with no more of the large places than are this cell's."""
         facts = self.table.facts
         around = facts.cells[cell]
         kinds = self._kinds[around.purpose]
@@ -157,9 +169,14 @@ class Ground:
             :most
         ]
         seats: list[int] = []
-        for zone in {number for kind in kinds for number in facts.zones_for[kind.id]} if caps else ():
+        large = self.large_share(cell) if fair else len(self._large)
+        for zone in sorted({number for kind in kinds for number in facts.zones_for[kind.id]}) if caps else ():
             if zone_forbidden(self.table, zone, around.start, around.end):
                 continue
+            if zone in self._large:
+                large -= 1
+                if large < 0:
+                    continue
             left = facts.zones[zone].seats
             if facts.zones[zone].shared:
                 beside = self.table.in_zone(zone, around.start, around.end)
@@ -261,7 +278,9 @@ class Ground:
         around = facts.cells[cell]
         want = min(len(loose), facts.cap(adult, kind))
         own = self.zone_of[group] if group >= 0 else -1
-        best, best_key = -1, (True, True, 0, True, "")
+        held = sum(meeting.zone in self._large for meeting in self.table.in_cell[cell]) if self._large else 0
+        over = mode is not Mode.TIGHT and held >= self.large_share(cell) if self._large else False
+        best, best_key = -1, (True, True, True, 0, True, "")
         for zone in facts.zones_for[kind.id]:
             place = facts.zones[zone]
             if zone_forbidden(self.table, zone, around.start, around.end):
@@ -277,9 +296,23 @@ class Ground:
             order = kind.zone_kinds.index(place.kind) if kind.zone_kinds else 0
             # The own zone first; a shared zone (dining hall) before others of its kind; else the best fit.
             if mode is not Mode.OWN:
-                key = (seats < want, False, -min(seats, want) * 1000 + order, zone != own, place.id)
+                key = (
+                    over and zone in self._large,
+                    seats < want,
+                    False,
+                    -min(seats, want) * 1000 + order,
+                    zone != own,
+                    place.id,
+                )
             else:
-                key = (zone != own, seats < want, order * 1000 + abs(seats - want), False, place.id)
+                key = (
+                    over and zone in self._large,
+                    zone != own,
+                    seats < want,
+                    order * 1000 + abs(seats - want),
+                    False,
+                    place.id,
+                )
             if best < 0 or key < best_key:
                 best, best_key = zone, key
         return best

@@ -136,6 +136,21 @@ class Timetable:
         self.busy[adult].remove((start, end, ""))
         self.own_time.remove((adult, kind, start, end))
 
+    def away(self, start: int, end: int) -> int:
+        """Adults who have time of their own, an appointment or another commitment in the stretch, or are not here."""
+        held = {adult for adult, _, a, b in self.own_time if a < end and start < b}
+        for cell in self.facts.cells_between(start, end):
+            for meeting in self.in_cell[cell.index]:
+                if not meeting.base and meeting.start < end and start < meeting.end:
+                    held.update(meeting.leads)
+        for number, person in enumerate(self.facts.adults):
+            if number not in held and (
+                not any(span.start <= start and end <= span.end for span in person.available)
+                or any(one.interval.start < end and start < one.interval.end for one in person.commitments)
+            ):
+                held.add(number)
+        return len(held)
+
     def seats_in(self, learner: int, start: int, end: int) -> list[Seat]:
         """Present seats of the learner that overlap the stretch (which lies within one day)."""
         day = self.facts.day_at(start)
