@@ -1,5 +1,6 @@
 """What people and partners ask of scheduling, independent of how they ask: the HTTP and gRPC doors only translate."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,6 +99,10 @@ class Desk:
         description = await self.library.site(context.tenant, site_id)
         week = week or week_after(context.now, description)
         dates_of(week, description)
+        # Solving again would give another plan, since facts and time have gone on: a repeat is answered from the log.
+        found = await self.store.find_command(context.tenant, f"plan/{plan_key(site_id, week)}", context.command_id)
+        if found is not None:
+            return Accepted(found.stream, found.version, found.position, found.result, True)
         command = await self.planner.propose(context.tenant, site_id, week, reason, [], context.now)
         return await self.commands.execute(Request(PLAN, plan_key(site_id, week), command, context))
 
@@ -204,7 +209,13 @@ class Desk:
 
     async def give_override(self, site_id: str, week: str, override: Override, context: Context) -> Accepted:
         """Accept a person's decision, once a trial says that it can be kept. Raises RuleBroken naming the safety rule."""
-        if week:
+        stream = f"{OVERRIDE.category}/{site_id}:{override.id}"
+        found = await self.store.find_command(context.tenant, stream, context.command_id)
+        if found is not None:
+            # A repeat was tried when it came first; what is compared with the first is the decision, not its minute.
+            given_at = wire.read(Override, OVERRIDE.registry.decode(found.events[0]).content.encode()).given_at
+            override = dataclasses.replace(override, given_at=given_at)
+        elif week:
             trial = await self.planner.trial(context.tenant, site_id, week, [change.OverrideGiven(override)])
             for standing in trial.standings:
                 if standing.override_id == override.id and standing.standing == solving.REFUSED:
