@@ -41,7 +41,7 @@ class Shape:
     at_least: float
 
 
-SHAPES = (Shape("batches of 50", 50, 4, 5_000, 1_000), Shape("one by one", 1, 16, 1_500, 250))
+SHAPES = (Shape("batches of 50", 50, 4, 2_000, 1_000), Shape("one by one", 1, 16, 600, 250))
 ROUNDS = 3
 
 
