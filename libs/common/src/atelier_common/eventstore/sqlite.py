@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS commits_stream ON commits (tenant, stream, ver
 CREATE TABLE IF NOT EXISTS logs (tenant TEXT PRIMARY KEY, incarnation TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS parts (tenant TEXT NOT NULL, digest TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (tenant, digest));
 """
-_TAIL = 2_000
+_TAIL = 4_000
 """Commits per tenant kept decoded for the readers that follow the log closely."""
 
 
