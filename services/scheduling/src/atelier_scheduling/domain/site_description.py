@@ -8,7 +8,7 @@ anything is stored the sourcedIds are replaced by Atelier ids.
 import re
 import zoneinfo
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -78,6 +78,12 @@ class WeeklyHours(_Described):
     weekday: Weekday
     start: TimeOfDay
     end: TimeOfDay
+
+    @model_validator(mode="after")
+    def _goes_forward(self) -> Self:
+        if minute_of_day(self.end) <= minute_of_day(self.start):
+            raise ValueError(f"hours from {self.start} to {self.end} end before they start")
+        return self
 
 
 class StaffContract(_Described):
@@ -168,10 +174,10 @@ class SiteDescription(_Described):
     title: str
     model: str = ""
     time_zone: str
-    school_days: tuple[Weekday, ...] = (1, 2, 3, 4, 5)
+    school_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = (1, 2, 3, 4, 5)
     cycle: tuple[str, ...] = ()
     cycle_starts: IsoDate | None = None
-    bells: tuple[Bell, ...]
+    bells: Annotated[tuple[Bell, ...], Field(min_length=1)]
     special_days: tuple[SpecialDay, ...] = ()
     zones: tuple[Zone, ...]
     travel: tuple[Travel, ...] = ()
@@ -202,12 +208,19 @@ class SiteDescription(_Described):
             ("staff", [member.adult for member in self.staff]),
             ("routine", [need.id for need in self.routine]),
             ("placements", [placement.learner for placement in self.placements]),
+            ("special_days", [day.date for day in self.special_days]),
         ):
             twice = sorted({one for one in ids if ids.count(one) > 1}) if len(set(ids)) != len(ids) else []
             if twice:
                 raise ValueError(f"{what}: {twice[0]!r} stands twice")
+        if bool(self.cycle) != bool(self.cycle_starts):
+            raise ValueError("cycle: a cycle has names of days and a date on which its first day falls")
         for bell in self.bells:
             _check_bell(bell)
+            for slot in bell.slots:
+                for name in slot.cycle_days:
+                    if name not in self.cycle:
+                        raise ValueError(f"bell {bell.id!r}: slot {slot.name!r} is on {name!r}, no day of the cycle")
         for day in self.special_days:
             for bell_id in (*day.bells, *day.bells.values()):
                 if bell_id not in bells:
@@ -234,6 +247,8 @@ def _check_bell(bell: Bell) -> None:
             ) and (
                 not first.cycle_days or not second.cycle_days or bool(set(first.cycle_days) & set(second.cycle_days))
             )
+            if same_day and first.name == second.name:
+                raise ValueError(f"bell {bell.id!r}: two slots of one day are called {first.name!r}")
             if (
                 same_day
                 and minute_of_day(first.start) < minute_of_day(second.end)

@@ -1,0 +1,26 @@
+"""What logs hold already must stay readable: one stored sample of every event type at every schema version."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from atelier_common.events import StoredEvent
+from atelier_scheduling import bootstrap
+
+SAMPLES = json.loads((Path(__file__).parent / "stored_events.json").read_text())
+REGISTRY = bootstrap.REGISTRY
+
+
+def test_every_event_type_and_version_has_a_sample() -> None:
+    own = {name: version for name, version in REGISTRY.names.items() if not name.startswith("atelier.")}
+    wanted = {(name, each) for name, version in own.items() for each in range(1, version + 1)}
+    assert {(sample["type"], sample["version"]) for sample in SAMPLES} == wanted
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample['type']}-{sample['version']}")
+def test_a_stored_event_is_read_and_written_back_unchanged(sample: dict[str, Any]) -> None:
+    event = REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))
+    again = REGISTRY.encode(event)
+    if again.version == sample["version"]:
+        assert again.data == sample["data"]
