@@ -2,6 +2,7 @@
 
 from atelier_scheduling.engine.checks import adult_forbidden
 from atelier_scheduling.engine.facts import Cell, Facts
+from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.sessions import AdultTimeKind
 from atelier_scheduling.engine.supervision import Ground
 from atelier_scheduling.engine.times import SlotPurpose
@@ -13,24 +14,38 @@ _PLANNING = (AdultTimeKind.PLANNING, AdultTimeKind.COMMON_PLANNING)
 _TRIES = 14
 
 
-def keep_contracts(table: Timetable, ground: Ground) -> None:
+def keep_contracts(table: Timetable, ground: Ground, previous: Plan | None = None) -> None:
     """Hold lunch, then planning, for every adult and day; where nobody else can supervise, it stays owed (see the
-    ledger)."""
+    ledger). ``previous``: only what that plan held, so that nobody moves for what was owed before."""
     facts = table.facts
+    before = None if previous is None else _own_days(facts, previous)
     days: dict[int, list[Cell]] = {}
     for cell in facts.cells:
         days.setdefault(cell.day, []).append(cell)
-    for _, cells in sorted(days.items()):
+    for day, cells in sorted(days.items()):
         for adult in range(len(facts.adults)):
             contract = facts.adults[adult].contract
             windows = [(window.start, window.end) for window in contract.lunch_windows]
+            if before is not None and (adult, True, day) not in before:
+                continue
             if contract.duty_free_lunch and due_today(facts, adult, cells) and not _held(table, adult, _LUNCH, cells):
                 _keep(table, ground, adult, AdultTimeKind.LUNCH, contract.duty_free_lunch, cells, windows)
         for adult in range(len(facts.adults)):
             contract = facts.adults[adult].contract
+            if before is not None and (adult, False, day) not in before:
+                continue
             if contract.planning and due_today(facts, adult, cells) and not _held(table, adult, _PLANNING, cells):
                 kind = AdultTimeKind.COMMON_PLANNING if contract.common_planning_with else AdultTimeKind.PLANNING
                 _keep(table, ground, adult, kind, contract.planning, cells, [])
+
+
+def _own_days(facts: Facts, plan: Plan) -> set[tuple[int, bool, int]]:
+    """(adult, whether it is lunch, day) of all own time in the plan."""
+    return {
+        (facts.adult_of[row.adult], row.kind in _LUNCH, facts.day_at(row.interval.start))
+        for row in plan.adult_time
+        if row.adult in facts.adult_of
+    }
 
 
 def _held(table: Timetable, adult: int, kinds: tuple[AdultTimeKind, ...], cells: list[Cell]) -> bool:

@@ -124,7 +124,8 @@ class Decisions:
         if seat.session.base or focus is None or focus.kind not in GROUPED:
             purpose = self.facts.cells[seat.session.cell].purpose
             law = purpose in _LAW and focus is not None
-            code = f"time.{purpose}" if law else "supervised.study"
+            code = "supervised.study" if seat.session.kind.independent else "home.another-group"
+            code = f"time.{purpose}" if law else code
             return (code, PlacedBy.LAW if law else PlacedBy.NEED, (), False, 0.0)
         for demand in self.demands.of[seat.learner]:
             if demand.need.id in seat.needs and demand.need.focus == focus:

@@ -83,6 +83,12 @@ class Directives:
             against = OverrideStanding.SUSPENDED if order.id in self._held else OverrideStanding.REFUSED
             self._note(order, against, rule.value)
 
+    def unmet(self) -> list[str]:
+        """Ids of ``place`` and ``open`` orders that could not be carried out, in the order they were given."""
+        carried = (OverrideAction.PLACE, OverrideAction.OPEN)
+        orders = [order.id for order in self.orders if order.action in carried]
+        return [name for name in orders if self.outcomes[name].standing is not OverrideStanding.HONOURED]
+
     def home_groups(self) -> dict[int, str]:
         """Learner to home group, as people decided; a group with somebody the learner must be kept apart from is
         refused."""

@@ -34,6 +34,9 @@ from atelier_scheduling.engine.sessions import AdultTime, Session, Staff, StaffR
 from atelier_scheduling.engine.times import Interval
 from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat
 
+# Receipts of a place on the ground that is not the own home group's, by whether the kind is independent work.
+_ELSEWHERE = {True: "supervised.study", False: "home.another-group"}
+
 
 class FirstAid:
     """A plan, its problem and its timetable, kept together while repairs follow one another."""
@@ -251,7 +254,8 @@ class FirstAid:
             if learner_forbidden(self.table, meeting, seat.learner, seat.start, seat.end, seat.session) is None:
                 self.demands.uncredit(seat)
                 self.table.unseat(seat)
-                code = "home.own-group" if meeting.home_group == group and group else "supervised.study"
+                own = meeting.home_group == group and group
+                code = "home.own-group" if own else _ELSEWHERE[meeting.kind.independent]
                 if meeting.focus is not None:
                     code = f"time.{self.facts.cells[meeting.cell].purpose}"
                 law = PlacedBy.LAW if code.startswith("time.") else PlacedBy.NEED

@@ -11,6 +11,7 @@ from atelier_scheduling.engine.demand import Demands
 from atelier_scheduling.engine.difference import difference
 from atelier_scheduling.engine.directives import Directives
 from atelier_scheduling.engine.facts import Cell, Facts
+from atelier_scheduling.engine.gathering import gather
 from atelier_scheduling.engine.homegroups import form_home_groups
 from atelier_scheduling.engine.loading import lay, lay_fixed
 from atelier_scheduling.engine.placing import Placing
@@ -19,6 +20,7 @@ from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.sectioning import Sectioning
 from atelier_scheduling.engine.studios import Draft, form_studios
 from atelier_scheduling.engine.supervision import Ground
+from atelier_scheduling.engine.times import SlotPurpose
 from atelier_scheduling.engine.timetable import Meeting, Timetable
 from atelier_scheduling.engine.validity import faults
 
@@ -97,12 +99,20 @@ def build(
     if not _lay_ground(ground, directives, demands, laid):
         return None
     kept = {meeting.cell for meeting in laid.values()}
-    directives.place(table, ground, demands, drafts)
     if previous is not None and laid:
         _keep_own_time(table, previous)
+    directives.place(table, ground, demands, drafts)
+    if table.own_time and (unmet := directives.unmet()):
+        # A person's decision stands above adults' own time, but takes it only where there is no other way.
+        for adult, own, start, end in list(table.own_time):
+            table.release(adult, own, start, end)
+        for name in unmet:
+            directives.place(table, ground, demands, drafts, only=name)
+        if previous is not None:
+            _keep_own_time(table, previous)
     appointments = Appointments(table, ground, demands)
     appointments.place_all()
-    keep_contracts(table, ground)
+    keep_contracts(table, ground, previous if concerned is not None and kept else None)
     placing = Placing(table, ground, demands, drafts)
     placing.wished_leads = directives.leads()
     moves = _budget(facts) if kept else None
@@ -111,6 +121,11 @@ def build(
     for cell in facts.cells:
         if cell.start >= frozen and (concerned is None or cell.index not in kept):
             placing.fill_cell(cell, frozen=cell.index in kept)
+    for cell in facts.cells:
+        if cell.index not in kept:
+            if cell.purpose is SlotPurpose.HOME:
+                ground.come_home(cell.index)
+            gather(table, ground, cell)
     appointments.settle_push_ins()
     _credit_ground(table, demands)
     sectioning = Sectioning(table, demands)

@@ -23,6 +23,7 @@ _SENTENCES = {
     "time.recess": "Recess.",
     "time.protected": "Protected time.",
     "home.own-group": "Time with the home group.",
+    "home.another-group": "Home time together with another home group.",
     "supervised.study": "Independent work with an adult nearby.",
     "override.place": "A person decided this; it stays until they change it.",
     "pin": "This was fixed by a person.",
@@ -89,7 +90,9 @@ def _fill(text: str, parameters: Parameters, titles: Mapping[str, str], keep_ids
     known = {}
     for name, value in parameters:
         shown = name in ("focus", "before", "foci") and not keep_ids
-        known[name] = titles.get(value, "this step" if shown else value)
+        words = titles.get(value, "this step" if shown else value)
+        # A title that is a sentence brings its own full stop.
+        known[name] = words.removesuffix(".") if f"{{{name}}}." in text else words
     return text.format_map(_Missing(known))
 
 

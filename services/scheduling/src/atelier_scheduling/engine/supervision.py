@@ -213,6 +213,13 @@ class Ground:
         self.restore(before)
         return False
 
+    def come_home(self, cell: int) -> None:
+        """Lay a cell's ground by home groups, each with its own adult in its own place, if everybody fits."""
+        before = self.snapshot(cell)
+        mine = self.strip(cell)
+        if not mine or not self._cover(cell, None, Mode.OWN):
+            self.revert(cell, before)
+
     def _own_lead(self, loose: dict[int, list[Span]], adults: list[int]) -> int | None:
         present = {self.group_of.get(learner, -1) for learner in loose}
         for group in sorted(present):
@@ -375,16 +382,22 @@ class Ground:
         if not self._may(meeting, learner, loose[learner]):
             return False
         for start, end in loose.pop(learner):
-            seat = Seat(learner, meeting, start, end, self.why(meeting))
+            seat = Seat(learner, meeting, start, end, self.why(meeting, learner))
             self.table.seat(seat)
             added.append(seat)
         return True
 
-    def why(self, meeting: Meeting) -> Why:
+    def home_of(self, learner: int) -> str:
+        """The id of the learner's home group; empty where there is none."""
+        group = self.group_of.get(learner, -1)
+        return self.groups[group].id if group >= 0 else ""
+
+    def why(self, meeting: Meeting, learner: int) -> Why:
         purpose = self.table.facts.cells[meeting.cell].purpose
         if purpose in _LAW and meeting.focus is not None:
             return (f"time.{purpose}", PlacedBy.LAW, (), False, 0.0)
-        code = "home.own-group" if meeting.home_group else "supervised.study"
+        own = meeting.home_group and meeting.home_group == self.home_of(learner)
+        code = "home.own-group" if own else "supervised.study" if meeting.kind.independent else "home.another-group"
         return (code, PlacedBy.NEED, (), False, 0.0)
 
     def _squeeze(self, opened: list[Meeting], loose: dict[int, list[Span]], added: list[Seat]) -> bool:
