@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from atelier_standalone.folder import DataFolder
-from atelier_standalone.serving import LOOPBACK, serve
+from atelier_standalone.serving import serve
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             os.close(0)
-            asyncio.run(serve(DataFolder(Path(line.strip())), LOOPBACK, 0, 0, lambda *_: None))
+            asyncio.run(serve(DataFolder(Path(line.strip())), "127.0.0.1", 0, 0, lambda *_: None))
             os._exit(0)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()

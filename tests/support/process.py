@@ -47,7 +47,7 @@ class Served:
 
     def _launch(self) -> int:
         with self._log.open("ab") as log:
-            command = [ATELIER, "serve", "--data", self.folder.path, "--port", "0"]
+            command = [str(ATELIER), "serve", "--data", str(self.folder.path), "--port", "0"]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         return self._process.pid
 

@@ -184,7 +184,7 @@ def running(folder: Path, now: int = school.SATURDAY_BEFORE) -> Iterator[System]
     clock = SimulatedClock(now)
     up: list[System] = []
     ready, failures = threading.Event(), list[BaseException]()
-    stop: list[Callable[[], None]] = []
+    stop: list[Callable[[], object]] = []
 
     async def serve() -> None:
         atelier = Atelier(DataFolder(folder), clock)
