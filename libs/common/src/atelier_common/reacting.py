@@ -157,16 +157,19 @@ class ReactionRunner:
                 command_id,
                 cause.recorded_at,
                 cause.correlation_id,
-                (cause.id,),
+                (*(event.id for event in issue.also), cause.id),
                 cause.trace,
             )
             requests.append(Request(issue.decider, issue.key, issue.command, context))
         stopped: dict[tuple[str, int], Exception] = {}
-        outcomes = await self._commands.execute_many(requests)
+        # Where the domain refuses what an event caused, what later events of its stream cause has to wait.
+        lanes = [(issue.cause.stream, issue.cause.position) for issue in issues]
+        outcomes = await self._commands.execute_many(requests, lanes)
         for issue, outcome in zip(issues, outcomes, strict=True):
             if isinstance(outcome, Unavailable | ConcurrencyConflict):
                 raise outcome
             if isinstance(outcome, AtelierError) and not isinstance(outcome, CommandIdReused):
                 # The same cause has commanded this stream before where the id is known: that is done, not refused.
-                stopped.setdefault((issue.cause.stream, issue.cause.position), outcome)
+                for event in (*issue.also, issue.cause):
+                    stopped.setdefault((event.stream, event.position), outcome)
         return stopped

@@ -19,6 +19,9 @@ class Issue:
     decider: Decider[Any, Any, Any]
     key: str
     command: Any
+    also: tuple[RecordedEvent, ...] = ()
+    """Earlier events of the same call that this command answers too; ``cause`` is the last of them. Such a command must be
+    harmless where it comes again for fewer or more of them: after a crash the calls may be cut differently."""
 
 
 React = Callable[[Sequence[RecordedEvent]], Awaitable[Sequence[Issue]]]

@@ -155,6 +155,8 @@ def _is_news(change: NotedMastery, state: PathState) -> bool:
     known = state.estimates.get(change.competency_id)
     if known is None:
         return True
+    if change.heard and change.heard <= known.heard:
+        return False
     heard = (known.estimate, known.uncertainty, known.earned, known.without_progress, known.failed_kind)
     said = (change.estimate, change.uncertainty, change.earned, change.without_progress, change.failed_kind)
     return heard != said or not set(change.evidence_ids) <= set(known.evidence_ids)

@@ -22,6 +22,8 @@ class NotedMastery:
     evidence_ids: tuple[str, ...] = ()
     without_progress: int = 0
     failed_kind: str = ""
+    heard: int = 0
+    """Which saying of assessment's this is: they count up for each competency of a learner; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

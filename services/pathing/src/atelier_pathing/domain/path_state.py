@@ -126,6 +126,7 @@ def _noted(state: PathState, event: MasteryNoted, graph: Graph) -> PathState:
             evidence[-MOST_EVIDENCE:],
             change.without_progress,
             change.failed_kind,
+            change.heard or (known.heard if known else 0),
         )
     changed = [change.competency_id for change in event.changes]
     asked = state.asked.difference(changed) if state.asked else state.asked

@@ -8,7 +8,8 @@ class Estimate:
     """The assessment service's number for one competency: ``estimate`` in 0..1 and its standard error, 0..0.5.
 
     ``evidence_ids`` are the latest behind it. ``without_progress`` counts unassisted answers since the last progress;
-    ``failed_kind`` is the kind of activity that failed last, empty if the newest evidence was no failure.
+    ``failed_kind`` is the kind of activity that failed last, empty if the newest evidence was no failure. ``heard`` counts what
+    assessment said of it; an earlier saying never replaces a later one.
     """
 
     estimate: float
@@ -17,6 +18,7 @@ class Estimate:
     evidence_ids: tuple[str, ...] = ()
     without_progress: int = 0
     failed_kind: str = ""
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from atelier_pathing.domain.path_events import NotedMastery
 from atelier_pathing.domain.path_state import MOST_EVIDENCE
 
 
-def noted(event: MasteryChanged) -> NotedMastery:
+def noted(event: MasteryChanged, heard: int = 0) -> NotedMastery:
+    """``heard`` is the version of the own log's stream that holds what assessment says of this learner and competency."""
     failed = event.HasField("last_success") and not event.last_success
     return NotedMastery(
         competency_id=event.competency_id,
@@ -16,4 +17,5 @@ def noted(event: MasteryChanged) -> NotedMastery:
         evidence_ids=tuple(event.evidence_ids[-MOST_EVIDENCE:]),
         without_progress=event.opportunities_without_progress,
         failed_kind=event.last_activity_kind if failed else "",
+        heard=heard,
     )
