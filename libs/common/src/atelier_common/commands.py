@@ -66,6 +66,21 @@ class _Held:
     answers: dict[str, tuple[int, str, Any, int]]
 
 
+Lane = tuple[str, int]
+"""What a command belongs to, and how far along it stands there: commands of one lane have to keep their order."""
+
+
+def _refused(
+    lanes: Sequence[Lane], outcomes: Sequence[Accepted | AtelierError | None]
+) -> dict[str, tuple[int, AtelierError]]:
+    """Where each lane was stopped first, and by what. A command id that is known says that the work is done, not refused."""
+    refused: dict[str, tuple[int, AtelierError]] = {}
+    for (lane, step), outcome in zip(lanes, outcomes, strict=False):
+        if isinstance(outcome, AtelierError) and not isinstance(outcome, CommandIdReused):
+            refused.setdefault(lane, (step, outcome))
+    return refused
+
+
 @functools.cache
 def _hashed_fields(kind: Any) -> tuple[str, ...]:
     left_out = {"now", *getattr(kind, "unhashed", ())}
@@ -99,8 +114,13 @@ class Commands:
             raise outcome
         return outcome
 
-    async def execute_many(self, requests: Sequence[Request]) -> list[Accepted | AtelierError]:
-        """The outcome of each command, in order. Raises only what is nobody's single fault (a broken store)."""
+    async def execute_many(
+        self, requests: Sequence[Request], lanes: Sequence[Lane] = ()
+    ) -> list[Accepted | AtelierError]:
+        """The outcome of each command, in order. Raises only what is nobody's single fault (a broken store).
+
+        With ``lanes``, one for each request, what comes later in a lane than a refusal is not decided but refused alike.
+        """
         if not requests:
             return []
         outcomes: list[Accepted | AtelierError | None] = [None] * len(requests)
@@ -109,15 +129,19 @@ class Commands:
         traces = {request.context.trace for request in requests}
         with tracing.batch_span(names.SPAN_COMMAND, traces, attributes):
             here = tracing.current_traceparent() if len(traces) == 1 else None
-            return await self._execute_alone(requests, outcomes, here)
+            return await self._execute_alone(requests, outcomes, here, lanes)
 
     async def _execute_alone(
-        self, requests: Sequence[Request], outcomes: list[Accepted | AtelierError | None], trace: str | None
+        self,
+        requests: Sequence[Request],
+        outcomes: list[Accepted | AtelierError | None],
+        trace: str | None,
+        lanes: Sequence[Lane],
     ) -> list[Accepted | AtelierError]:
         async with self._alone({(request.context.tenant, request.stream) for request in requests}):
             left = list(range(len(requests)))
             for attempt in range(_TRIES):
-                left = await self._try(requests, left, outcomes, trace)
+                left = await self._try(requests, left, outcomes, trace, lanes)
                 if not left:
                     break
                 await asyncio.sleep(0.002 * attempt)
@@ -138,8 +162,10 @@ class Commands:
         places: list[int],
         outcomes: list[Accepted | AtelierError | None],
         trace: str | None,
+        lanes: Sequence[Lane],
     ) -> list[int]:
         """Decide and append once; returns the places to try again."""
+        refused = _refused(lanes, outcomes)
         folded: dict[tuple[str, str], _Held] = {}
         proposals: list[tuple[int, Commit, _Held, tuple[Any, ...]]] = []
         decided_here: dict[tuple[str, str, str], tuple[int, str]] = {}
@@ -151,6 +177,9 @@ class Commands:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + _LONGEST_TURN_SECONDS
             request = requests[place]
+            if lanes and (stopped := refused.get(lanes[place][0])) is not None and stopped[0] < lanes[place][1]:
+                outcomes[place] = stopped[1]
+                continue
             slot = (request.context.tenant, request.stream)
             twin = decided_here.get((*slot, request.context.command_id))
             if twin is not None:  # its commit must be durable before it is an answer
@@ -166,6 +195,8 @@ class Commands:
                 decided = self._decide(request, held, trace)
             except AtelierError as refusal:
                 outcomes[place] = refusal
+                if lanes and not isinstance(refusal, CommandIdReused):
+                    refused.setdefault(lanes[place][0], (lanes[place][1], refusal))
                 continue
             if isinstance(decided, Accepted):
                 outcomes[place] = decided
