@@ -165,30 +165,6 @@ def test_a_whole_plan_leaves_the_decision_standing_and_moves_others_within_their
         assert sum(move.learner == learner and not move.forced for move in moves) <= budget
 
 
-def test_a_decision_that_needs_a_new_session_moves_few_others() -> None:
-    def asked(row: Attendance) -> Override:
-        theirs = [need.focus for need in school().needs if need.learner == row.learner]
-        focus = next(one for one in theirs if one.kind is FocusKind.PROJECT)
-        return replace(wish(), id="ovr-2", scope=row.interval, learners=(row.learner,), focus=focus, session="")
-
-    running = {(one.focus, one.interval) for one in usual().sessions}
-    rows = [row for row in usual().attendances if row.because.code == "supervised.study"]
-    orders = [order for order in map(asked, rows) if (order.focus, order.scope) not in running]
-    answers = (repaired(school(), usual(), OverrideGiven(order)) for order in orders)
-    answer = next(
-        one
-        for one in answers
-        if one.whole and isinstance(one.plan, Plan) and one.plan.overrides[0].standing is OverrideStanding.HONOURED
-    )
-    order = answer.problem.overrides[0]
-    assert answer.difference is not None
-    assert all(session_of(answer.plan, one).focus == order.focus for one in where(answer.plan, order))
-    # Others move only because the session they were in has lost its adult or its place.
-    others = [move for move in answer.difference.moves if move.learner not in order.learners]
-    assert len({move.learner for move in others}) <= len(school().learners) // 2
-    assert all(move.forced for move in others)
-
-
 def test_a_decision_against_safety_is_refused_naming_the_rule_and_nobody_moves() -> None:
     far = Focus(FocusKind.COMPETENCY, "calculus", "mathematics")
     order = replace(wish(), id="ovr-3", focus=far, session="")

@@ -118,6 +118,11 @@ def build(
     moves = _budget(facts) if kept else None
     placing.moves = moves
     frozen = max(problem.policy.freeze_until, problem.now) if kept else 0
+    everybody = [n for n, one in enumerate(facts.learners) if concerned is None or not kept or one.id in concerned]
+    if problem.fixed_sessions:
+        # What stands already is filled before anything is opened beside it.
+        Sectioning(table, demands).fill(everybody, moves, frozen)
+        _uncredit_ground(table, demands)
     for cell in facts.cells:
         if cell.start >= frozen and (concerned is None or cell.index not in kept):
             placing.fill_cell(cell, frozen=cell.index in kept)
@@ -129,7 +134,6 @@ def build(
     appointments.settle_push_ins()
     _credit_ground(table, demands)
     sectioning = Sectioning(table, demands)
-    everybody = [n for n, one in enumerate(facts.learners) if concerned is None or not kept or one.id in concerned]
     sectioning.fill(everybody, moves, frozen)
     if moves is None:
         sectioning.exchange(everybody, effort * _EXCHANGES)
@@ -188,6 +192,12 @@ def _credit_ground(table: Timetable, demands: Demands) -> None:
             if meeting.base:
                 for seat in meeting.seats:
                     demands.credit(seat)
+
+
+def _uncredit_ground(table: Timetable, demands: Demands) -> None:
+    for rows in table.in_cell:
+        for seat in (seat for meeting in rows if meeting.base for seat in meeting.seats if seat.needs):
+            demands.uncredit(seat)
 
 
 def _budget(facts: Facts) -> dict[int, int]:
