@@ -22,6 +22,8 @@ _OBLIGATIONS = {
     "subject-minutes": contract.OBLIGATION_KIND_SUBJECT_MINUTES,
     "mentor": contract.OBLIGATION_KIND_MENTOR_FREQUENCY,
     "protected-minutes": contract.OBLIGATION_KIND_PROTECTED_TIME,
+    "lunch": contract.OBLIGATION_KIND_PROTECTED_TIME,
+    "recess": contract.OBLIGATION_KIND_PROTECTED_TIME,
     "adult-lunch": contract.OBLIGATION_KIND_ADULT_CONTRACT,
     "adult-planning": contract.OBLIGATION_KIND_ADULT_CONTRACT,
     "adult-run": contract.OBLIGATION_KIND_ADULT_CONTRACT,

@@ -9,6 +9,7 @@ from atelier.scheduling.v1 import events_pb2 as contract
 from atelier_common.commit import RecordedEvent
 from atelier_common.events import StoredEvent
 from atelier_scheduling.bootstrap import REGISTRY
+from atelier_scheduling.engine.rules import Obligation
 from atelier_scheduling.publish import translate
 
 SAMPLES: dict[str, Any] = {
@@ -83,6 +84,14 @@ def test_what_is_owed_leaves_addressed_to_a_learner_or_an_adult() -> None:
     to_adult = translated("obligation.owed", "obligation/school-1:b-1", owing=lunch).message
     assert (to_adult.WhichOneof("owed_to"), to_adult.adult_id) == ("adult_id", "adu_one")
     assert to_adult.kind == contract.OBLIGATION_KIND_ADULT_CONTRACT
+
+
+@pytest.mark.parametrize(
+    "kind", sorted(set(Obligation) - {Obligation.TEST, Obligation.OTHER_NEED, Obligation.OVERRIDE})
+)
+def test_every_obligation_of_the_engine_has_a_kind_in_the_contract(kind: str) -> None:
+    owing = {**SAMPLES["obligation.owed"]["data"]["owing"], "kind": str(kind)}
+    assert translated("obligation.owed", "obligation/school-1:b-1", owing=owing).message.kind != 0
 
 
 @pytest.mark.parametrize(

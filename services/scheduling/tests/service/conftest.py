@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,9 @@ from atelier_common.security.tokens import TokenIssuer
 from atelier_common.service import Service
 from atelier_common.sqlite.database import SqliteDatabase
 from atelier_scheduling.bootstrap import Scheduling, build, http_app
+from atelier_scheduling.domain.plan import PLAN, PlanProposed, ProposePlan
 from atelier_scheduling.domain.registry import REGISTRY
+from atelier_scheduling.engine.plan import Plan
 from google.protobuf.message import Message
 
 NOW = int(datetime(2026, 9, 9, 12, 0, tzinfo=UTC).timestamp() * 1000)
@@ -273,6 +276,20 @@ class Town:
         answer = await self.ask("POST", f"/sites/{SITE}/plans/{WEEK}/publication", json=body)
         await self.world.settle()
         return answer
+
+    async def spoil(self) -> None:
+        """Propose the week's plan again without anybody who is in charge, as a broken engine would."""
+        (proposed,) = [one for one in await self.plans() if isinstance(one, PlanProposed)]
+        plan = Plan.from_json(await self.part(proposed.plan_digest))
+        alone = tuple(dataclasses.replace(session, staff=()) for session in plan.sessions)
+        service = self.world.scheduling.service
+        digest = await service.store.put_part(self.tenant, dataclasses.replace(plan, sessions=alone).to_json())
+        given = {field.name: getattr(proposed, field.name, None) for field in dataclasses.fields(ProposePlan)}
+        spoiled = {"plan_id": "spoiled", "plan_digest": digest, "safe": False, "violations": ("nobody",), "now": NOW}
+        command = ProposePlan(**{**given, **spoiled})
+        context = Context(self.tenant, "test", "spoil", NOW)
+        await service.commands.execute(Request(PLAN, f"{SITE}:{WEEK}", command, context))
+        await self.world.settle()
 
     async def log(self, stream: str) -> list[Any]:
         """Every event of a stream, as it is stored and read back."""

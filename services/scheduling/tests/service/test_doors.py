@@ -135,3 +135,19 @@ async def test_families_ask_for_no_plans_and_strangers_find_nothing(town: Any) -
     assert (await town.ask("GET", "/sites/nowhere")).status_code == 404
     missing = await town.ask("POST", f"/sites/{SITE}/plans", params={"week": "2026-38"})
     assert (missing.status_code, missing.json()["field"]) == (422, "week")
+
+
+async def test_the_oracle_judges_what_is_stored_and_finds_what_was_spoiled(town: Any) -> None:
+    await town.settle_in()
+    document = await town.propose()
+    verdict = (await town.ask("GET", f"/sites/{SITE}/plans/{WEEK}/verdict")).json()
+    assert (verdict["plan_id"], verdict["findings"]) == (document["proposed"]["plan_id"], [])
+    await town.spoil()
+    newest = (await town.ask("GET", f"/sites/{SITE}/plans/newest/verdict")).json()
+    assert newest["plan_id"] == "spoiled"
+    assert newest["findings"]
+    published = await town.publish(acknowledge_owed=True)
+    assert (published.status_code, published.json()["code"]) == (409, "rule-broken")
+    missing = await town.ask("GET", f"/sites/{SITE}/plans/2027-W02/verdict")
+    assert missing.status_code == 404
+    assert (await town.ask("GET", f"/sites/{SITE}/plans/{WEEK}/verdict", roles=("coach",))).status_code == 403

@@ -29,6 +29,8 @@ from atelier_scheduling.planning.published_file import PublishedTimetables
 
 STAFF = ("district-admin", "principal", "counselor", "coach")
 PLANNERS = ("district-admin", "principal", "counselor")
+NEWEST = "newest"
+"""In place of a week: the last one that is planned."""
 LARGER_BODIES = {"/scheduling/v1/sites": 8_000_000}
 """Paths whose bodies may be larger than a megabyte: a site's description."""
 
@@ -156,6 +158,12 @@ def _plans(router: APIRouter, desk: Desk, service: Service, clock: Clock) -> Non
         require(caller, *STAFF)
         await _catch_up(service, "plans", caller.tenant, after)
         return JsonResponse(await desk.plan_document(caller.tenant, site_id, week))
+
+    @router.get("/sites/{site_id}/plans/{week}/verdict", tags=["plans"])
+    async def verdict(site_id: str, week: str, caller: CallerDep) -> JsonResponse:
+        """What the oracle finds wrong with the week's latest plan, judged anew from what is stored; "newest" is the last week."""
+        require(caller, *PLANNERS)
+        return JsonResponse(await desk.verdict(caller.tenant, site_id, "" if week == NEWEST else week))
 
     @router.post("/sites/{site_id}/plans/{week}/publication", tags=["plans"])
     async def publish(

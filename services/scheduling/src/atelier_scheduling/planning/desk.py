@@ -112,10 +112,18 @@ class Desk:
         feasible, lines = await self.planner.examine(tenant, site_id, week, now)
         return {"site_id": site_id, "week": week, "feasible": feasible, "diagnosis": list(lines)}
 
+    async def verdict(self, tenant: str, site_id: str, week: str) -> dict[str, Any]:
+        """What the oracle finds wrong with a week's latest plan, judged anew; an empty week means the newest planned one."""
+        week = week or await self.newest_week(tenant, site_id)
+        latest = await self.planner.latest(tenant, site_id, week)
+        findings = await self.planner.judge(tenant, latest.plan_digest)
+        return {"site_id": site_id, "week": week, "plan_id": latest.plan_id, "findings": list(findings)}
+
     async def publish(
         self, site_id: str, week: str, plan_id: str, acknowledges_owed: bool, context: Context
     ) -> Accepted:
         """Publish what is proposed. Raises RuleBroken where it is unsafe, superseded or owes what nobody acknowledged."""
+        await self.planner.must_be_safe(context.tenant, plan_key(site_id, week))
         command = PublishPlan(plan_id, context.actor, False, acknowledges_owed, context.now)
         return await self.commands.execute(Request(PLAN, plan_key(site_id, week), command, context))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from atelier_common.commands import Commands
-from atelier_common.errors import NotFound, Unavailable
+from atelier_common.errors import NotFound, RuleBroken, Unavailable
 from atelier_common.eventstore.port import EventStore
 from atelier_common.ids import derive_id
 from atelier_common.privacy.keysource import KeySource
@@ -110,6 +110,18 @@ class Planner:
         """What the oracle finds wrong with a stored plan."""
         findings: tuple[str, ...] = await self._with_state(tenant, digest, solving.judge, digest)
         return findings
+
+    async def must_be_safe(self, tenant: str, key: str) -> None:
+        """Let the oracle judge the whole plan that waits. Raises RuleBroken with what it finds; a repair was judged by its days."""
+        state, _ = await self._commands.load(PLAN, tenant, key)
+        if state.proposed is None or not state.proposed.safe:
+            return  # the decision itself refuses these
+        findings = await self.judge(tenant, state.proposed.plan_digest)
+        if findings:
+            raise RuleBroken(
+                f"plan {state.proposed.plan_id} breaks a safety rule and is not published: {findings[0]}",
+                violations=list(findings[:20]),
+            )
 
     async def latest(self, tenant: str, site_id: str, week: str) -> PlanProposed:
         """The latest plan of a week, as it was proposed: the one that waits, or else the one that holds. Raises NotFound."""

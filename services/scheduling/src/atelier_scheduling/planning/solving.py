@@ -10,7 +10,7 @@ from atelier_scheduling.domain.plan import Figures, Moved
 from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.applying import apply_changes
 from atelier_scheduling.engine.assembling import ENGINE
-from atelier_scheduling.engine.changes import Changes
+from atelier_scheduling.engine.changes import Changes, Repaired
 from atelier_scheduling.engine.diagnosis import diagnose
 from atelier_scheduling.engine.explanation import explain
 from atelier_scheduling.engine.overrides import OverrideStanding
@@ -20,7 +20,8 @@ from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.questions import Explanation, Question
 from atelier_scheduling.engine.rendering import school_sentence
 from atelier_scheduling.engine.repair import repair
-from atelier_scheduling.oracle import check
+from atelier_scheduling.engine.times import local_of
+from atelier_scheduling.oracle import check, check_days
 from atelier_scheduling.planning.delta import PlanDelta, difference, in_delta_order
 
 _KEPT = 8
@@ -125,9 +126,22 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         changed=changed,
         figures=figures_of(repaired.problem, made),
         moves=moves_of(repaired.difference),
-        violations=tuple(str(finding) for finding in check(repaired.problem, made)) if changed else (),
+        violations=_judged(repaired) if changed else (),
         standings=_standings(made),
     )
+
+
+def _judged(repaired: Repaired) -> tuple[str, ...]:
+    """What the oracle finds: on the days that a repair touched, or in the whole plan where it was planned again."""
+    made, problem, difference = repaired.plan, repaired.problem, repaired.difference
+    assert isinstance(made, Plan)
+    if repaired.whole or difference is None:
+        return tuple(str(finding) for finding in check(problem, made))
+    minutes = {move.interval.start for move in difference.moves}
+    for change in difference.sessions:
+        minutes |= {one.interval.start for one in (change.before, change.after) if one is not None}
+    dates = {local_of(minute, problem.time_zone)[0] for minute in minutes}
+    return tuple(str(finding) for finding in check_days(problem, made, dates))
 
 
 def answer(base: str, question: bytes) -> bytes:

@@ -23,6 +23,8 @@ from atelier_standalone.cli.context import (
 )
 from atelier_standalone.client import Client
 
+FOUND = 7
+"""The exit code of a check that found something."""
 SiteArgument = Annotated[str, typer.Argument(help="The site's id.", show_default=False)]
 LearnerArgument = Annotated[str, typer.Argument(help="The learner's Atelier id (lrn_...).", show_default=False)]
 WeekOption = Annotated[
@@ -37,6 +39,10 @@ def plan(
     diagnose: Annotated[
         bool, typer.Option(help="Propose nothing; say what stands in the way and what would help.")
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(help="Propose nothing; say what the oracle finds in the latest plan. Exit code 7 if anything."),
+    ] = False,
     data: DataOption = None,
     tenant: TenantOption = DEFAULT_TENANT,
     as_json: JsonOption = False,
@@ -45,6 +51,15 @@ def plan(
 
     Example: atelier plan harbour-north --week 2026-W48
     """
+    if check and diagnose:
+        raise typer.BadParameter("ask for one of --check and --diagnose")
+    if check:
+        path = f"/scheduling/v1/sites/{site}/plans/{week or 'newest'}/verdict"
+        verdict: dict[str, Any] = run(data, tenant, lambda client: client.get(path))
+        answer(as_json, verdict, _show_verdict)
+        if verdict["findings"]:
+            raise typer.Exit(FOUND)
+        return
 
     async def work(client: Client) -> dict[str, Any]:
         with errors.status("looking" if diagnose else "planning"):
@@ -61,6 +76,14 @@ def _show_diagnosis(said: dict[str, Any]) -> None:
     console.print(f"{said['site_id']}, {said['week']}: everybody {state}.", highlight=False)
     for line in said["diagnosis"]:
         console.print(f"  {line.partition(': ')[2]}", highlight=False)
+
+
+def _show_verdict(verdict: dict[str, Any]) -> None:
+    findings = verdict["findings"]
+    said = f"[bold red]the oracle finds {len(findings)}[/]" if findings else "the oracle finds no rule broken"
+    console.print(f"{verdict['site_id']}, {verdict['week']}, plan {verdict['plan_id']}: {said}.", highlight=False)
+    for line in findings:
+        console.print(f"  {line}", highlight=False, markup=False)
 
 
 async def propose(client: Client, site: str, week: str) -> dict[str, Any]:
