@@ -24,7 +24,7 @@ from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.rules import Rule
 from atelier_scheduling.engine.sessions import Session, Staff, StaffRole, Station
 from atelier_scheduling.engine.times import Day, Interval, Slot, minute_of
-from atelier_scheduling.oracle import check
+from atelier_scheduling.oracle import check, check_days
 
 DATE = "2026-09-14"
 NINE = minute_of(DATE, 9 * 60, "UTC")
@@ -364,3 +364,13 @@ def test_minutes_with_somebody_who_is_not_the_provider_do_not_count() -> None:
 def test_a_promise_may_not_shrink_in_the_ledger() -> None:
     line = LedgerLine("cem", "service-minutes", SPEECH.id, due=0, scheduled=0, owed=0)
     assert rules_broken(promised(line)) == {"ledger"}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in BROKEN if rule is not Rule.MANDATED_COHORT], ids=str)
+def test_a_look_at_the_day_alone_finds_what_a_look_at_the_plan_does(rule: Rule) -> None:
+    scene = BROKEN[rule](safe())
+    assert check_days(*scene, {DATE}) == [finding for finding in check(*scene) if finding.rule != "ledger"]
+
+
+def test_a_look_at_another_day_finds_nothing() -> None:
+    assert check_days(*in_two_places(dua_may_learn(safe())), {"2026-09-15"}) == []

@@ -14,6 +14,12 @@ from atelier_scheduling.oracle.ground import Ground
 
 
 def check(ground: Ground) -> Iterator[Finding]:
+    yield from check_places(ground)
+    yield from _mandated(ground)
+
+
+def check_places(ground: Ground) -> Iterator[Finding]:
+    """All but what spans days."""
     allowed = _may_learn(ground)
     for session in ground.plan.sessions:
         kinds = ground.kinds[session.kind].zone_kinds
@@ -24,7 +30,6 @@ def check(ground: Ground) -> Iterator[Finding]:
         for attendance in ground.in_session[session.id]:
             yield from _fits(ground, session, attendance, allowed)
     yield from _apart(ground)
-    yield from _mandated(ground)
 
 
 def _may_learn(ground: Ground) -> dict[tuple[str, str], bool]:

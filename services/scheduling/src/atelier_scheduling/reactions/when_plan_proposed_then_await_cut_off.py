@@ -15,6 +15,7 @@ from atelier_scheduling.domain.plan import PLAN, PublishPlan
 from atelier_scheduling.domain.site_description import SiteDescription, minute_of_day
 from atelier_scheduling.engine.times import minute_of
 from atelier_scheduling.planning.calendar import dates_of
+from atelier_scheduling.planning.planner import Planner
 from atelier_scheduling.planning.reading import Library
 
 CUT_OFF = "cut-off"
@@ -46,12 +47,13 @@ def when_plan_proposed_then_await_cut_off(timers: Timers, library: Library) -> R
     )
 
 
-def at_cut_off(commands: Commands) -> TimerHandler:
+def at_cut_off(commands: Commands, planner: Planner) -> TimerHandler:
     """Publishes what is proposed. Where obligations are owed a person has to acknowledge them first: the plan goes on waiting."""
 
     async def publish(timer: Timer) -> None:
         command = PublishPlan("", f"timer:{CUT_OFF}", True, False, timer.due_ms)
         try:
+            await planner.must_be_safe(timer.tenant, timer.payload["key"])
             await commands.execute(Request(PLAN, timer.payload["key"], command, timer.context()))
         except NotFound:
             return  # a person was faster: nothing waits
