@@ -202,9 +202,14 @@ class Town:
 
     async def hire(self, name: str, *roles: str, **more: Any) -> str:
         adult = await self.adult(name)
-        changed = profile.AdultChanged(adult_id=adult, active=True, site_ids=[SITE], roles=roles, **more)
+        changed = profile.AdultChanged(adult_id=adult, site_ids=[SITE], roles=roles, **{"active": True, **more})
         await self.say("adult", adult, "atelier.profile.adult.v1.changed", changed)
         return adult
+
+    async def erase(self, learner: str) -> None:
+        erased = profile.LearnerErased(learner_id=learner, erased_at_ms=NOW, request_id="request-1")
+        await self.world.keys.erase(self.tenant, learner, "asked for", "request-1")
+        await self.say("learner", learner, "atelier.profile.learner.v1.erased", erased)
 
     async def path(self, learner: str, *ready: tuple[str, str], revision: int = 1) -> None:
         """The learner's frontier: (competency, subject) in rank order."""

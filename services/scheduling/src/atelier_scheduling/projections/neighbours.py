@@ -43,16 +43,23 @@ def _learner_keys(recorded: RecordedEvent) -> Sequence[str]:
     return (recorded.event.learner_id,)
 
 
-def _learner(_document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
+def _learner(document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
+    """``sites``: all where the learner was ever planned, since a site has to hear that somebody went to another one."""
     message = recorded.event
     if recorded.type == LEARNER_ERASED:
         return None
     site = message.site_ids[0] if message.site_ids else ""
-    return {"site": site, "active": message.active, "message": _encoded(message), "position": recorded.position}
+    return {
+        "site": site,
+        "sites": sorted({*(document["sites"] if document else ()), *([site] if site else ())}),
+        "active": message.active,
+        "message": _encoded(message),
+        "position": recorded.position,
+    }
 
 
 LEARNERS = Projection(
-    "learners_of_site", 1, _learner_keys, _learner, ("site",), frozenset({LEARNER_CHANGED, LEARNER_ERASED})
+    "learners_of_site", 2, _learner_keys, _learner, ("site",), frozenset({LEARNER_CHANGED, LEARNER_ERASED})
 )
 
 

@@ -3,6 +3,7 @@
 All of it is one reaction, because each repair builds on the plan that the one before it proposed.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -54,8 +55,9 @@ class Repairs:
             case t if t == ADULT_CHANGED:
                 return tuple(key for key, _ in await self._models.sites.all(event.tenant))
             case t if t == LEARNER_CHANGED:
-                before = tuple(event.event.site_ids)
-                return before or tuple(key for key, _ in await self._models.sites.all(event.tenant))
+                known = await self._models.learners.get(event.tenant, event.event.learner_id)
+                described = [key for key, _ in await self._models.sites.all(event.tenant)]
+                return tuple(site for site in known["sites"] if site in described) if known else ()
             case t if t == LEARNER_ERASED:
                 return tuple(key for key, _ in await self._models.sites.all(event.tenant))
             case _:
@@ -114,8 +116,10 @@ class Repairs:
                 case OverrideWithdrawn():
                     found.append(change.OverrideWithdrawn(event.stream.rpartition(":")[2]))
                 case _ if event.type == ADULT_CHANGED and event.event.adult_id in staff:
-                    member = staff[event.event.adult_id]
-                    found.append(change.AdultChanged(adult_of(member, event.event, days, slots, description)))
+                    adult = adult_of(staff[event.event.adult_id], event.event, days, slots, description)
+                    if not event.event.active:
+                        adult = dataclasses.replace(adult, available=())
+                    found.append(change.AdultChanged(adult))
                 case _ if event.type == LEARNER_ERASED:
                     found.append(change.LearnerLeft(event.event.learner_id))
         return found
