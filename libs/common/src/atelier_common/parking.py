@@ -100,6 +100,11 @@ class Parking:
         guard = {"since": parked.since, "epoch": epoch}
         return (await self._documents.write([Delete(tenant, PARKED, id, guard)]))[0]
 
+    async def forget(self, tenant: str, consumer: str) -> None:
+        """Drop all that a consumer parked, which is no more and whose work another has done anew."""
+        entries = await self.parked(tenant, consumer)
+        await self._documents.write([Delete(tenant, PARKED, _id(consumer, entry.key)) for entry in entries])
+
     async def hold(self, tenant: str, parked: ParkedKey, messages: Sequence[Message]) -> None:
         """Park a key together with messages that the log does not hold; more of a parked key are put behind those
         waiting.

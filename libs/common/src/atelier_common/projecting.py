@@ -7,7 +7,7 @@ from functools import partial
 
 from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Replace, Write
-from atelier_common.errors import Unavailable
+from atelier_common.errors import Unavailable, UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
@@ -40,11 +40,13 @@ class ProjectionRunner:
         self.projection = projection
         self.build = build
         self.collection = projection.collection(build)
+        self._model = model
         self._store = store
         self._documents = documents
         self._opener = Opener(store, registry)
         self._parking = Parking(documents)
         self._parked: dict[str, dict[str, int]] = {}
+        self._unread: set[tuple[str, str]] = set()
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
         self._handed_on: dict[str, int] = {}
         self._epoch = 0
@@ -65,7 +67,11 @@ class ProjectionRunner:
         self._handed_on.clear()
         self._epoch = epoch
         self._parked.clear()
-        await self.follower.run(epoch)
+        self._unread.clear()
+        try:
+            await self.follower.run(epoch)
+        finally:
+            self._model.left(self.collection)
 
     async def unpark(self, tenant: str, key: str) -> None:
         """Apply what waited for a key, in order, up to where the runner stands. Raises what still stops it; then it
@@ -96,11 +102,26 @@ class ProjectionRunner:
             commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
             if not commits:
                 raise Unavailable("the log cannot be read up to where the projection stands; try again")
+            await self._require_alone(tenant, commits, key)
             await self._apply_parked(tenant, commits, key)
             after = commits[-1].position
         self._parked.pop(tenant, None)
         if not await self._parking.release(tenant, ParkedKey(self.follower.name, key, "", since), self._epoch):
             raise Unavailable(f"{key} is watched over by a later leader; unpark where it is led")
+        self._unread.discard((tenant, key))
+
+    async def _require_alone(self, tenant: str, commits: Sequence[Commit], key: str) -> None:
+        """Where an event that could not be read stands for its stream, it may have belonged to documents that went on
+        without it; those only a rebuild puts right.
+        """
+        if (tenant, key) not in self._unread:
+            return
+        mine = [commit for commit in commits if commit.stream.partition("/")[2] == key]
+        for opened in await self._opener.open(tenant, mine, self.projection.types):
+            if not isinstance(opened, Unreadable) and any(other != key for other in self.projection.keys(opened)):
+                raise Unavailable(
+                    f"what waits under {key} belongs to other documents too; rebuild {self.projection.name}"
+                )
 
     async def _apply_parked(self, tenant: str, commits: Sequence[Commit], key: str) -> None:
         try:
@@ -116,6 +137,9 @@ class ProjectionRunner:
         if tenant not in self._parked:
             found = await self._parking.take_over(tenant, self.follower.name, self._epoch)
             self._parked[tenant] = {entry.key: entry.since for entry in found}
+            self._unread |= {
+                (tenant, entry.key) for entry in found if entry.reason.startswith(UnknownEventType.__name__)
+            }
         return self._parked[tenant]
 
     async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:

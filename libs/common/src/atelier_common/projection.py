@@ -10,6 +10,9 @@ from atelier_common.documents.port import SYSTEM, Body, Documents
 from atelier_common.errors import Unavailable
 from atelier_common.eventstore.port import EventStore
 
+LOOKS_EVERY = 0.5
+"""Seconds after which a read model looks again which build is read: another process may have flipped it."""
+
 STATES = "projections"
 """Collection, under SYSTEM: which version and build of each projection readers read."""
 
@@ -38,34 +41,50 @@ class Projection:
 class ReadModel:
     """What queries see of one projection. Reads the build that is active for the tenant."""
 
-    def __init__(self, projection: Projection, documents: Documents, store: EventStore) -> None:
+    def __init__(
+        self, projection: Projection, documents: Documents, store: EventStore, *, looks_every: float = LOOKS_EVERY
+    ) -> None:
         self.projection = projection
         self._documents = documents
         self._store = store
         self._active: str | None = None
         self._applied: dict[str, int] = {}
         self._progress = asyncio.Event()
+        self._looks_every = looks_every
+        self._looked = 0.0
 
     def activate(self, collection: str) -> None:
         """Flip reads to a build; called by the service that runs the projection."""
         if self._active != collection:
             self._active = collection
             self._applied.clear()
+            self._wake()
 
     def advanced(self, collection: str, tenant: str, position: int) -> None:
         """A build has durably applied everything up to ``position``; called by its runner in this process."""
         if collection == self._active:
             self._applied[tenant] = position
-            woken, self._progress = self._progress, asyncio.Event()
-            woken.set()
+            self._wake()
+
+    def left(self, collection: str) -> None:
+        """A build is not led in this process any more: from here on only its cursors tell how far it is."""
+        if collection == self._active:
+            self._applied.clear()
+
+    def _wake(self) -> None:
+        woken, self._progress = self._progress, asyncio.Event()
+        woken.set()
 
     async def _collection(self) -> str:
-        if self._active is None:
+        now = asyncio.get_running_loop().time()
+        if self._active is None or now >= self._looked + self._looks_every:
+            self._looked, known = now, self._active
             state = await self._documents.find(SYSTEM, STATES, self.projection.name)
-            if state is None:
-                return self.projection.collection(0)
-            self._active = str(state["collection"])
-        return self._active
+            # Documents of a later meaning are for the next release; a flip in this process knows better than this look.
+            wanted = state is not None and (known is None or state["version"] <= self.projection.version)
+            if state is not None and wanted and self._active == known:
+                self.activate(str(state["collection"]))
+        return self._active or self.projection.collection(0)
 
     async def get(self, tenant: str, key: str) -> Body | None:
         return _visible(await self._documents.find(tenant, await self._collection(), key))

@@ -1,7 +1,6 @@
 """A service at work: its log, what follows it, and what it takes in, put together and kept running."""
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
@@ -13,18 +12,20 @@ from atelier_common.clock import Clock
 from atelier_common.commands import Commands
 from atelier_common.consumer import Consumer, Subscription, group_of
 from atelier_common.documents.port import SYSTEM, Delete, Documents
-from atelier_common.errors import NotFound
+from atelier_common.errors import NotFound, Unavailable, UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.lease import Lease, lead
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projecting import ProjectionRunner, active_build, flip
-from atelier_common.projection import STATES, Projection, ReadModel
+from atelier_common.projection import LOOKS_EVERY, STATES, Projection, ReadModel
 from atelier_common.publisher import Publisher, Translate
 from atelier_common.reacting import ReactionRunner
 from atelier_common.reaction import Reaction
 from atelier_common.timers import TimerHandler, Timers
 
+_LITTLE = 200
+"""Commits that are applied in a moment."""
 _log = logging.getLogger("atelier.service")
 
 
@@ -64,6 +65,9 @@ class Service:
         self.publisher: Publisher | None = None
         self.consumer: Consumer | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self.readers_follow_seconds = 4 * LOOKS_EVERY
+        """How long the build that was read before a flip is kept for readers in other processes."""
+        self._rebuilding: set[str] = set()
         self._epoch = 0
         self._leading: asyncio.TaskGroup | None = None
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -151,6 +155,7 @@ class Service:
                 self._leading = group
                 for runner in self._runners():
                     self._following[runner.follower.name] = group.create_task(runner.run(epoch))
+                group.create_task(self._catch_up_parked())
                 if self.publisher is not None:
                     group.create_task(self.publisher.run(epoch))
                 group.create_task(self.timers.run(epoch))
@@ -162,20 +167,33 @@ class Service:
             self._following.clear()
 
     async def _flip_when_caught_up(self, name: str, runner: ProjectionRunner) -> None:
-        while not await self._caught_up(runner):
-            await asyncio.sleep(0.02)
+        await self._until_near(runner)
         await flip(self.documents, runner.projection, runner.build, self._models[name])
 
-    async def _caught_up(self, runner: ProjectionRunner) -> bool:
-        for tenant in await self.store.tenants():
-            if runner.follower.position(tenant) < await self.store.head(tenant):
-                return False
-        return True
+    async def _until_near(self, runner: ProjectionRunner) -> None:
+        """Wait until what is left of the log is little. Where writes never pause, nobody ever stands at its very end."""
+        while True:
+            await self._until_as_far(runner)
+            left = [head - runner.follower.position(tenant) for tenant, head in (await self._heads()).items()]
+            if max(left, default=0) <= _LITTLE:
+                return
+
+    async def _until_as_far(self, runner: ProjectionRunner) -> None:
+        """Wait until everything is applied that is in the log now."""
+        for tenant, head in (await self._heads()).items():
+            while runner.follower.position(tenant) < head:
+                if runner.follower.name not in self._following:
+                    raise Unavailable(f"{self.name} does not lead in this process any more; rebuild where it does")
+                await asyncio.sleep(0.02)
+
+    async def _heads(self) -> dict[str, int]:
+        return {tenant: await self.store.head(tenant) for tenant in await self.store.tenants()}
 
     async def rebuild(self, name: str) -> int:
         """Build a projection anew from position 1 beside the one that is read, while writes go on; then flip reads to it.
 
-        Returns the number of the new build. The old build's documents are deleted after the flip.
+        Returns the number of the new build. The old build's documents are deleted once every reader has followed the flip.
+        Raises Unavailable while it is being built already.
         """
         if name not in self._projectors:
             raise NotFound(f"{self.name} has no projection {name}; it has {', '.join(sorted(self._projectors))}")
@@ -183,21 +201,66 @@ class Service:
             raise NotFound(f"{self.name} does not lead in this process; rebuild where it does")
         old = self._projectors[name]
         new = self._projector(old.projection, old.build + 1)
-        self._following[new.follower.name] = self._leading.create_task(new.run(self._epoch))
-        await self._flip_when_caught_up(name, new)
-        self._projectors[name] = new
-        followed = self._following.pop(old.follower.name)
-        followed.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await followed
-        await self._delete_build(old)
+        built_already = Unavailable(f"{name} is being built already; wait until that is done")
+        if name in self._rebuilding:
+            raise built_already
+        self._rebuilding.add(name)
+        try:
+            if await active_build(self.documents, old.projection) is None:
+                raise built_already
+            await self._build_beside(name, old, new)
+        finally:
+            self._rebuilding.discard(name)
         return new.build
+
+    async def _build_beside(self, name: str, old: ProjectionRunner, new: ProjectionRunner) -> None:
+        # A rebuild that was broken off may have left something, made perhaps by a release that made it wrong.
+        await self._delete_build(new)
+        self._lead(new)
+        try:
+            await self._until_near(new)
+            # Reads must not go back: the build that is left stands still before the new one has come at least as far.
+            await self._cease(old)
+            await self._until_as_far(new)
+            await flip(self.documents, new.projection, new.build, self._models[name])
+        except BaseException:
+            if await active_build(self.documents, old.projection) == new.build:
+                # Only the reply is lost: everybody reads the new build already.
+                self._projectors[name] = new
+                self._models[name].activate(new.collection)
+            else:
+                await self._cease(new)
+                self._lead(old)
+            raise
+        self._projectors[name] = new
+        if self._leading is not None:
+            self._leading.create_task(self._delete_left(old))
+
+    def _lead(self, runner: ProjectionRunner) -> None:
+        if self._leading is not None and runner.follower.name not in self._following:
+            self._following[runner.follower.name] = self._leading.create_task(runner.run(self._epoch))
+
+    async def _cease(self, runner: ProjectionRunner) -> None:
+        followed = self._following.pop(runner.follower.name, None)
+        if followed is not None:
+            followed.cancel()
+            await asyncio.wait({followed})
+
+    async def _delete_left(self, old: ProjectionRunner) -> None:
+        await asyncio.sleep(self.readers_follow_seconds)
+        # Earlier ones too: a process that was killed right after a flip has left its own.
+        try:
+            for build in range(old.build + 1):
+                await self._delete_build(self._projector(old.projection, build))
+        except Exception:
+            _log.warning("what is left of %s goes with the next rebuild", old.collection, exc_info=True)
 
     async def _delete_build(self, runner: ProjectionRunner) -> None:
         for tenant in await self.store.tenants():
             while found := await self.documents.scan(tenant, runner.collection, limit=500):
                 await self.documents.write([Delete(tenant, runner.collection, id) for id, _ in found])
             await self.documents.write([Delete(tenant, "cursors", runner.follower.name)])
+            await Parking(self.documents).forget(tenant, runner.follower.name)
 
     async def parked(self, tenant: str) -> list[ParkedKey]:
         """Every key that waits here, whoever parked it."""
@@ -218,6 +281,25 @@ class Service:
     def leading(self) -> bool:
         """Whether this process follows the log now."""
         return self._leading is not None
+
+    async def _catch_up_parked(self) -> None:
+        """What an earlier release could not read and this one can, catches up by itself."""
+        runners = {runner.follower.name: runner for runner in self._runners()}
+        try:
+            waiting = [(tenant, entry) for tenant in await self.store.tenants() for entry in await self.parked(tenant)]
+        except Exception:
+            _log.warning("%s: what is parked cannot be looked at; it waits for an operator", self.name, exc_info=True)
+            return
+        for tenant, entry in waiting:
+            runner = runners.get(entry.consumer)
+            if runner is None or not entry.reason.startswith(UnknownEventType.__name__):
+                continue
+            while runner.follower.position(tenant) < entry.since:
+                await asyncio.sleep(0.02)
+            try:
+                await runner.unpark(tenant, entry.key)
+            except Exception as error:
+                _log.warning("%s stays parked: %s", entry.consumer, type(error).__name__)
 
     async def backlog(self) -> int:
         """How many commits the slowest follower of each log has before it; 0: all is applied, reacted to and published.
