@@ -13,5 +13,8 @@ for _suite in (
     "consuming",
     "keyring",
     "running",
+    "running_world",
+    "reacting",
+    "rebuilding",
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")

@@ -10,16 +10,13 @@ from typing import Any
 import pytest
 
 from atelier_common.commands import Commands
-from atelier_common.commit import RecordedEvent
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
 from atelier_common.conformance.material import OTHER_TENANT, TENANT, append
 from atelier_common.conformance.material import commit as make_commit
 from atelier_common.conformance.notes import Counted, Doodled, Noted
 from atelier_common.conformance.running_world import (
-    COPY,
     OLDER,
     CutDocuments,
-    Note,
     RunningWorld,
     arrived,
     come_to,
@@ -31,7 +28,6 @@ from atelier_common.errors import Unavailable, UnknownEventType
 from atelier_common.events import StoredEvent
 from atelier_common.follower import LeadershipLost
 from atelier_common.parking import ParkedKey, Parking
-from atelier_common.reaction import Issue, Reaction, each
 
 PAGES = "texts.v1.0"
 CURSOR = f"projection:{PAGES}"
@@ -40,16 +36,6 @@ NOTED_ONLY = frozenset({"noted"})
 
 def page(*held: str | int, watermark: int) -> dict[str, Any]:
     return {"texts": list(held), "length": len(held), "watermark": watermark}
-
-
-async def copy(event: RecordedEvent) -> list[Issue]:
-    """Write every note down once more in the copy of its stream."""
-    if event.stream.startswith("copy/"):
-        return []
-    return [Issue(event, COPY, event.stream.partition("/")[2], Note(event.event.text))]
-
-
-COPYING = Reaction("copying", NOTED_ONLY, each(copy))
 
 
 class RunningSuite(RunningWorld):
@@ -215,6 +201,21 @@ class RunningSuite(RunningWorld):
             await newer.unpark(TENANT, "a")
         assert await self.stored(PAGES) == {"a": page("1", 2, "3", "4", watermark=4)}
         assert await Parking(self.log.documents).parked(TENANT) == []
+
+    async def test_an_event_that_belongs_to_other_documents_waits_for_a_rebuild(self) -> None:
+        by_category = replace(texts(), keys=lambda event: (f"all {event.stream.partition('/')[0]}",))
+        await self.notes.note("note/a", "1")
+        await self.notes.write("note/a", Counted(2))
+        await self.notes.note("note/b", "3")
+        await self.apply_all(self.runner(by_category, known=OLDER))
+        assert await self.stored(PAGES) == {"all note": page("1", "3", watermark=3)}
+        newer = self.runner(by_category)
+        async with following(newer, 2):
+            await self.notes.note("note/b", "4")
+            await come_to(newer.follower, 4)
+            with pytest.raises(Unavailable, match="rebuild texts"):
+                await newer.unpark(TENANT, "a")
+        assert [entry.key for entry in await Parking(self.log.documents).parked(TENANT)] == ["a"]
 
     async def test_a_deleted_document_does_not_come_back(self) -> None:
         await self.notes.note("note/a", "1", "2")
