@@ -125,7 +125,7 @@ def build(
     service.react(when_plan_proposed_then_await_cut_off(service.timers, library))
     service.react(when_plan_published_then_owe(library, models, files))
     service.react(when_site_described_then_plan_in_rounds(service.timers, library))
-    service.on_timer(CUT_OFF, at_cut_off(service.commands, planner))
+    service.on_timer(CUT_OFF, at_cut_off(service.commands, planner, library))
     service.on_timer(CADENCE, at_cadence(service.timers, service.commands, planner, library))
     service.publish(translate)
 

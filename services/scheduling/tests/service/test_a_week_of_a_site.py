@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -185,22 +186,29 @@ async def test_what_is_owed_leaves_as_an_event_when_published_and_goes_to_nothin
     assert not [one for one in listed if one["owed_to"] == learner]
 
 
-async def test_at_its_cut_off_an_automatic_site_is_published_and_a_reviewed_one_waits(lonely: Any) -> None:
-    reviewed = type(lonely)(lonely.world, "reviewed")
-    for town, publishing in ((lonely, "automatic"), (reviewed, "reviewed")):
-        await town.settle_in(publishing=publishing)
+async def test_at_its_cut_off_a_week_is_published_where_the_site_asks_for_it_by_then(lonely: Any) -> None:
+    # What each site asks for when its week is proposed, and at the cut-off.
+    asked = {"automatic": ("automatic",) * 2, "reviewed": ("reviewed",) * 2}
+    asked |= {"trusting": ("reviewed", "automatic"), "careful": ("automatic", "reviewed")}
+    towns = {name: type(lonely)(lonely.world, name) for name in asked}
+    for name, town in towns.items():
+        await town.settle_in(count=4, publishing=asked[name][0])
         await town.propose()
-    lonely.world.clock.advance(2 * 86_400_000 + 86_400_000 // 2)
-    lonely.world.scheduling.service.timers.wake()
-    for _ in range(200):
-        if (await lonely.week())["published"]:
-            break
-        await lonely.world.settle()
+        await town.put_site(publishing=asked[name][1])
     await lonely.world.settle()
-    published = (await lonely.week())["published"]
-    assert (published["by"], published["automatic"]) == ("timer:cut-off", True)
-    assert (await reviewed.week())["published"] is None
-    assert (await reviewed.week())["proposed"] is not None
+    cut_off = int(datetime(2026, 9, 11, 21, 0, tzinfo=UTC).timestamp() * 1000)
+    published = {}
+    for moment in (cut_off - 1, cut_off):
+        lonely.world.clock.advance_to(moment)
+        lonely.world.scheduling.service.timers.wake()
+        await asyncio.sleep(0.5)
+        await lonely.world.settle()
+        published[moment] = {name: (await town.week())["published"] for name, town in towns.items()}
+    assert not any(published[cut_off - 1].values())
+    held = {name for name, one in published[cut_off].items() if one}
+    assert held == {"automatic", "trusting"}
+    told = published[cut_off]["automatic"]
+    assert (told["by"], told["automatic"], told["published_at"]) == ("timer:cut-off", True, cut_off)
 
 
 async def test_a_published_timetable_is_read_after_the_databases_are_gone(lonely: Any) -> None:

@@ -36,10 +36,9 @@ def when_plan_proposed_then_await_cut_off(timers: Timers, library: Library) -> R
         key = event.stream.partition("/")[2]
         site_id, _, week = key.rpartition(":")
         description = await library.site(event.tenant, site_id)
-        if description.publishing == "automatic":
-            due = cut_off_of(week, description)
-            if due > event.recorded_at:
-                await timers.schedule(event.tenant, derive_id(event.tenant, key, CUT_OFF), due, CUT_OFF, {"key": key})
+        due = cut_off_of(week, description)
+        if due > event.recorded_at:
+            await timers.schedule(event.tenant, derive_id(event.tenant, key, CUT_OFF), due, CUT_OFF, {"key": key})
         return []
 
     return Reaction(
@@ -47,10 +46,15 @@ def when_plan_proposed_then_await_cut_off(timers: Timers, library: Library) -> R
     )
 
 
-def at_cut_off(commands: Commands, planner: Planner) -> TimerHandler:
-    """Publishes what is proposed. Where obligations are owed a person has to acknowledge them first: the plan goes on waiting."""
+def at_cut_off(commands: Commands, planner: Planner, library: Library) -> TimerHandler:
+    """Publishes what is proposed, where the site asks for that by now; else, or where obligations are owed that a person has to
+    acknowledge first, the plan goes on waiting.
+    """
 
     async def publish(timer: Timer) -> None:
+        site_id = timer.payload["key"].rpartition(":")[0]
+        if (await library.site(timer.tenant, site_id)).publishing != "automatic":
+            return
         command = PublishPlan("", f"timer:{CUT_OFF}", True, False, timer.due_ms)
         try:
             await planner.must_be_safe(timer.tenant, timer.payload["key"])
