@@ -13,6 +13,8 @@ REASONS = {
 }
 MOVES = {
     "session-changed": "the session went, or has another adult, room or time",
+    "override": "a person decided it",
+    "need-met": "the step was shown, so another comes next",
 }
 
 
