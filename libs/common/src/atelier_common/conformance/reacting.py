@@ -192,6 +192,7 @@ class ReactingSuite(RunningWorld):
     async def test_the_projections_it_comes_after_have_applied_what_it_sees(self) -> None:
         documents = CutDocuments(self.log.documents, kept=0)
         model = self.model()
+        model.activate("texts.v1.0")
         projector = self.runner(documents=documents, model=model)
         seen: list[tuple[str, int]] = []
 

@@ -231,6 +231,7 @@ class RebuildingSuite(RunningWorld):
     async def test_a_process_that_does_not_lead_any_more_reads_what_the_next_leader_applied(self) -> None:
         await self.notes.note("note/a", "x")
         model = self.model()
+        model.activate("texts.v1.0")
         await self.apply_all(self.runner(model=model))
         assert await model.position(TENANT) == 1
         await self.notes.note("note/a", "x")

@@ -68,6 +68,7 @@ class RunningSuite(RunningWorld):
     async def test_a_runner_killed_between_the_documents_and_the_cursor_loses_and_doubles_nothing(self) -> None:
         for stream in ("note/a", "note/b", "note/c"):
             await self.notes.note(stream, "1", "2")
+        later: list[str] = []
         for kept in range(4):
             documents = CutDocuments(self.log.documents, kept)
             dying = self.runner(documents=documents, build=kept)
@@ -75,11 +76,16 @@ class RunningSuite(RunningWorld):
                 await arrived(documents.reached)
             assert len(await self.stored(dying.collection)) == kept
             assert await self.cursor(dying.follower.name) == {"position": 0, "epoch": 1}
+            later.append(f"later {kept}")
+            await self.notes.note("note/a", later[-1])
+            head = await self.head()
             await self.apply_all(self.runner(build=kept), 2)
             assert await self.stored(dying.collection) == {
-                key: page("1", "2", watermark=2 * number) for number, key in enumerate("abc", start=1)
+                "a": page("1", "2", *later, watermark=head),
+                "b": page("1", "2", watermark=4),
+                "c": page("1", "2", watermark=6),
             }
-            assert await self.cursor(dying.follower.name) == {"position": 6, "epoch": 2}
+            assert await self.cursor(dying.follower.name) == {"position": head, "epoch": 2}
 
     @pytest.mark.parametrize("moment", ["before", "after"])
     async def test_a_call_that_fails_or_loses_its_reply_changes_nothing_in_the_end(self, moment: Moment) -> None:
@@ -275,6 +281,7 @@ class RunningSuite(RunningWorld):
 
     async def test_caught_up_waits_for_what_was_just_accepted(self) -> None:
         here, elsewhere = self.model(), self.model()
+        here.activate(PAGES)
         runner = self.runner(model=here)
         async with following(runner):
             for number in range(1, 4):
