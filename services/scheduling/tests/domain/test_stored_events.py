@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 from atelier_common.events import StoredEvent
-from atelier_scheduling import bootstrap
+from atelier_scheduling.domain.obligation import OBLIGATION
+from atelier_scheduling.domain.override import OVERRIDE
+from atelier_scheduling.domain.plan import PLAN
+from atelier_scheduling.domain.site import SITE
 
 SAMPLES = json.loads((Path(__file__).parent / "stored_events.json").read_text())
-REGISTRY = bootstrap.REGISTRY
+REGISTRY = PLAN.registry
+
+
+def test_all_aggregates_write_into_one_registry() -> None:
+    assert all(decider.registry is REGISTRY for decider in (SITE, OVERRIDE, OBLIGATION))
 
 
 def test_every_event_type_and_version_has_a_sample() -> None:

@@ -8,7 +8,10 @@ import pytest
 from atelier.scheduling.v1 import events_pb2 as contract
 from atelier_common.commit import RecordedEvent
 from atelier_common.events import StoredEvent
-from atelier_scheduling.bootstrap import REGISTRY
+from atelier_scheduling.domain.obligation import OBLIGATION
+from atelier_scheduling.domain.override import OVERRIDE
+from atelier_scheduling.domain.plan import PLAN
+from atelier_scheduling.domain.site import SITE
 from atelier_scheduling.engine.rules import Obligation
 from atelier_scheduling.publish import translate
 
@@ -16,12 +19,13 @@ SAMPLES: dict[str, Any] = {
     sample["type"]: sample
     for sample in json.loads((Path(__file__).parents[1] / "domain" / "stored_events.json").read_text())
 }
+DECIDERS = {decider.category: decider for decider in (SITE, PLAN, OVERRIDE, OBLIGATION)}
 PLAN_STREAM = "plan/school:north:2026-W38"
 
 
 def translated(name: str, stream: str = PLAN_STREAM, **differing: Any) -> Any:
     data = {**SAMPLES[name]["data"], **differing}
-    event = REGISTRY.decode(StoredEvent(name, 1, data))
+    event = DECIDERS[name.partition(".")[0]].registry.decode(StoredEvent(name, 1, data))
     recorded = RecordedEvent(
         incarnation="i",
         tenant="t",
