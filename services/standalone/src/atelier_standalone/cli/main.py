@@ -76,7 +76,9 @@ def serve_folder(
         token = atelier.issuer.issue(tenant, "administrator", ("district-admin", "operator"), 12 * 60)
         console.print(f"Atelier serves {atelier.folder.path}", highlight=False)
         console.print(f"  pages   {url}/sign-in?token={token}", highlight=False, soft_wrap=True)
-        console.print(f"  HTTP    {url}, described in {url}/openapi.json (with a token)", highlight=False, soft_wrap=True)
+        console.print(
+            f"  HTTP    {url}, described in {url}/openapi.json (with a token)", highlight=False, soft_wrap=True
+        )
         console.print(f"  gRPC    {host}:{grpc}", highlight=False)
         console.print("Ctrl-C ends it; nothing accepted is lost.")
 
