@@ -10,14 +10,13 @@ from atelier_common.grpc.kit import GrpcService, current_caller
 from atelier_common.http.kit import require, require_learner
 from atelier_common.security.tokens import Caller
 
+from atelier_scheduling.api.roles import PLANNERS, STAFF
 from atelier_scheduling.engine.plan import Plan, Presence
 from atelier_scheduling.engine.questions import Asking
 from atelier_scheduling.engine.sessions import Session
 from atelier_scheduling.planning.desk import Desk
 
 SERVICE = "atelier.scheduling.v1.SchedulingService"
-STAFF = ("district-admin", "principal", "counselor", "coach")
-PLANNERS = ("district-admin", "principal", "counselor")
 _ASKING = {
     service_pb2.QUESTION_UNSPECIFIED: Asking.WHY,
     service_pb2.QUESTION_WHY: Asking.WHY,

@@ -20,6 +20,7 @@ from atelier_words.plain import without_grades
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from atelier_scheduling.api.roles import PLANNERS, STAFF
 from atelier_scheduling.engine.needs import Focus, FocusKind
 from atelier_scheduling.engine.overrides import Override, OverrideAction
 from atelier_scheduling.engine.questions import Asking
@@ -27,8 +28,6 @@ from atelier_scheduling.engine.times import Interval
 from atelier_scheduling.planning.desk import Desk
 from atelier_scheduling.planning.published_file import PublishedTimetables
 
-STAFF = ("district-admin", "principal", "counselor", "coach")
-PLANNERS = ("district-admin", "principal", "counselor")
 NEWEST = "newest"
 """In place of a week: the last one that is planned."""
 LARGER_BODIES = {"/scheduling/v1/sites": 8_000_000}
