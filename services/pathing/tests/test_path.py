@@ -132,11 +132,65 @@ def test_the_same_number_again_is_an_accepted_no_op() -> None:
     assert opened().given(noted("a", 0.5)).when(noted("a", 0.5)) == []
 
 
-def test_what_is_beyond_the_published_steps_is_noted_only() -> None:
-    many = graph_of("abcdefghijklmnopqrst")
-    path = opened(many)
-    assert len(path.frontier) == PUBLISHED.new
-    assert kinds(path.when(noted("t", 0.95, earned=True))) == [MasteryNoted]
+def test_what_is_not_ready_is_noted_only() -> None:
+    assert kinds(opened().when(noted("c", 0.5))) == [MasteryNoted]
+
+
+def test_a_revision_says_what_was_earned_since_the_one_before() -> None:
+    path = opened()
+    assert revision(path.said).earned_now == ()
+    assert revision(path.when(noted("a", 0.95, earned=True))).earned_now == ("a",)
+    assert revision(path.when(noted("d", 0.5))).earned_now == ()
+
+
+def test_what_was_earned_is_told_also_where_the_frontier_stays_as_it_was() -> None:
+    path = opened(graph_of("abcdefghijklmnopqrst"))
+    before = path.frontier
+    assert len(before) == PUBLISHED.new
+    said = revision(path.when(noted("t", 0.95, earned=True)))
+    assert (said.earned_now, path.frontier) == (("t",), before)
+
+
+def test_several_changes_at_once_tell_all_that_was_earned_in_teaching_order() -> None:
+    changes = tuple(NotedMastery(name, 0.95, 0.1, earned=name != "d") for name in "eda")
+    said = revision(opened().when(NoteMastery(NOW, "lrn_1", "f", "cause", changes)))
+    assert said.earned_now == ("a", "e")
+
+
+def test_a_correction_says_that_it_is_no_longer_earned_and_earning_it_again_is_told_again() -> None:
+    path = opened().given(noted("a", 0.95, earned=True))
+    said = revision(path.when(noted("a", 0.4)))
+    assert (said.earned_now, said.no_longer_earned) == ((), ("a",))
+    said = revision(path.when(noted("a", 0.96, earned=True)))
+    assert (said.earned_now, said.no_longer_earned) == (("a",), ())
+
+
+def test_a_correction_beyond_the_frontier_is_told_too() -> None:
+    path = opened().given(noted("a", 0.95, earned=True), noted("b", 0.95, earned=True), noted("c", 0.95, earned=True))
+    path.given(noted("a", 0.4), noted("b", 0.4))
+    assert revision(path.when(noted("c", 0.4))).no_longer_earned == ("c",)
+    assert [name for name, _ in path.frontier] == ["a", "d", "e"]
+
+
+def test_what_was_earned_before_there_was_a_path_is_not_told_as_earned_now() -> None:
+    path = Path()
+    known = (NotedMastery("a", 0.95, 0.1, earned=True),)
+    assert revision(path.when(OpenPath(NOW, "lrn_1", "f", "cause", known))).earned_now == ()
+    assert revision(path.when(noted("b", 0.95, earned=True))).earned_now == ("b",)
+
+
+def test_mastery_that_an_adoption_brings_before_its_own_word_came_is_told_as_earned() -> None:
+    path = opened()
+    after = Path(graph_of("abcde", ("a", "b"), version="2"))
+    after.state = path.state
+    known = (NotedMastery("a", 0.95, 0.1, earned=True, evidence_ids=("evidence-a-0.95",)),)
+    assert revision(after.when(OpenPath(NOW, "lrn_1", "f", "cause", known))).earned_now == ("a",)
+    assert after.when(noted("a", 0.95, earned=True)) == []
+
+
+def test_credit_is_a_persons_word_and_not_earned() -> None:
+    said = revision(opened().when(SettleGate(NOW, "coach-7", "coach", "cause", "a", "credit")))
+    assert said.earned_now == ()
 
 
 def test_what_was_started_moves_into_the_published_steps() -> None:

@@ -39,6 +39,15 @@ async def test_the_path_endpoint_returns_the_frontier_with_its_prerequisites_sat
     assert list(told.frontier[0].evidence_ids) == ["evidence-b"]
 
 
+async def test_neighbours_hear_what_was_earned_and_what_no_longer_is(school: Any, make: Any, named: Any) -> None:
+    await school.adopt(make("abc", "a=>b"))
+    (learner,) = await school.enrol("sam")
+    await school.master(learner, "a")
+    await school.master(learner, "a", estimate=0.4, uncertainty=0.1)
+    told = [(list(one.earned_now), list(one.no_longer_earned)) for one in school.revisions(learner)]
+    assert told == [([], []), ([named("a")], []), ([], [named("a")])]
+
+
 @pytest.mark.capability(48)
 async def test_a_path_is_a_versioned_aggregate_with_human_and_engine_revisions(
     school: Any, make: Any, named: Any

@@ -24,3 +24,10 @@ def test_every_sample_is_read_and_at_the_present_version_written_as_it_stands() 
         event = REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))
         if sample["version"] == OWN[sample["type"]]:
             assert json.loads(canonical(REGISTRY.encode(event).data)) == sample["data"], sample["type"]
+
+
+def test_a_revision_of_the_first_version_says_nothing_of_what_was_earned() -> None:
+    (first,) = [sample for sample in SAMPLES if (sample["type"], sample["version"]) == ("pathing.path.revised", 1)]
+    revised = REGISTRY.decode(StoredEvent(first["type"], first["version"], first["data"]))
+    assert (revised.earned_now, revised.no_longer_earned) == ((), ())
+    assert revised.revision == first["data"]["revision"]

@@ -56,6 +56,8 @@ def path_revised(event: PathRevised) -> contract.PathRevised:
         gates_met=[gate_met(gate) for gate in event.gates_met],
         revised_at_ms=event.at,
         evidence_ids=event.evidence_ids,
+        earned_now=event.earned_now,
+        no_longer_earned=event.no_longer_earned,
     )
 
 

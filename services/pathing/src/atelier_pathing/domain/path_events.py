@@ -152,13 +152,19 @@ class WaiverWithdrawn:
     at: int
 
 
-@REGISTRY.event("pathing.path.revised")
+def _without_earned(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 of a revision did not say what was earned."""
+    return {**data, "earned_now": [], "no_longer_earned": []}
+
+
+@REGISTRY.event("pathing.path.revised", version=2, upcasters=(_without_earned,))
 @dataclass(frozen=True, slots=True)
 class PathRevised:
     """A new revision with the whole frontier that is published: the next steps of each subject, in rank order.
 
     ``reason`` is a code with parameters, ``causes`` the ids of the events or the command behind it, ``evidence_ids``
-    the evidence that moved it.
+    the evidence that moved it. ``earned_now`` and ``no_longer_earned`` are what mastery has turned since the revision
+    before, in teaching order; the first revision has neither.
     """
 
     learner_id: str
@@ -174,6 +180,8 @@ class PathRevised:
     earned_count: int
     evidence_ids: tuple[str, ...]
     at: int
+    earned_now: tuple[str, ...] = ()
+    no_longer_earned: tuple[str, ...] = ()
 
 
 @REGISTRY.event("pathing.path.forgotten")

@@ -32,8 +32,8 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
     """The revision that ``after`` calls for, or None.
 
     One is due where set, order or state of the published frontier change, where an estimate in it has moved by 0.05
-    or more since it was published or crossed the band of certainty, where one has become stuck, and on a person's
-    edit.
+    or more since it was published or crossed the band of certainty, where one has become stuck, where anything of the
+    framework was earned or is no longer, and on a person's edit.
     """
     standing = standing_on(after, graph)
     same_ground = standing is before.standing and before.version == graph.version and before.wishes == after.wishes
@@ -43,7 +43,8 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
     else:
         steps = frontier(standing, after.wishes, occasion.now, PUBLISHED)
         moved = _differs(before.frontier, steps, after)
-    if not moved and not occasion.always:
+    turned = _turned(after, graph) if before.revision else ()
+    if not moved and not turned and not occasion.always:
         return None
     published = tuple(
         _told(step.competency_id, step.subject, step.state, after)
@@ -63,7 +64,14 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
         earned_count=standing.earned_count,
         evidence_ids=occasion.evidence_ids,
         at=occasion.now,
+        earned_now=tuple(key for key in turned if after.estimates[key].earned),
+        no_longer_earned=tuple(key for key in turned if not after.estimates[key].earned),
     )
+
+
+def _turned(after: PathState, graph: Graph) -> tuple[str, ...]:
+    """What was earned or lost since the revision before, in teaching order."""
+    return tuple(sorted((key for key in after.turned if key in graph.place), key=graph.place.__getitem__))
 
 
 def _differs(published: tuple[FrontierStep, ...], steps: tuple[Step, ...], after: PathState) -> bool:

@@ -35,7 +35,8 @@ class PathState:
     """Everything a decision needs.
 
     ``standing`` follows from the other fields and the graph; it is kept so that one change touches its neighbours
-    only, and is made anew where another graph asks. ``frontier`` is what the last revision published.
+    only, and is made anew where another graph asks. ``frontier`` is what the last revision published, ``turned`` are the
+    competencies that were earned then and are not now, or the other way round.
     """
 
     learner_id: str = ""
@@ -49,6 +50,7 @@ class PathState:
     first_by: AuthorRole = "engine"
     deferred: Mapping[str, int] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
+    turned: frozenset[str] = frozenset()
     published: PathRevised | None = None
     standing: Standing | None = field(default=None, compare=False, repr=False)
 
@@ -107,7 +109,7 @@ def evolve(state: PathState, event: PathEvent, graph: Graph) -> PathState:
             after = replace(state, waived_by=kept, credited=state.credited - {event.competency_id})
             return _restood(state, after, event.competency_id, graph)
         case PathRevised():
-            return replace(state, published=event)
+            return replace(state, published=event, turned=frozenset())
         case PathForgotten():
             return PathState(learner_id=state.learner_id, framework_id=state.framework_id, forgotten=True)
         case _:
@@ -116,8 +118,11 @@ def evolve(state: PathState, event: PathEvent, graph: Graph) -> PathState:
 
 def _noted(state: PathState, event: MasteryNoted, graph: Graph) -> PathState:
     estimates = dict(state.estimates)
+    turned = state.turned
     for change in event.changes:
         known = estimates.get(change.competency_id)
+        if change.earned != (known is not None and known.earned):
+            turned ^= {change.competency_id}
         evidence = change.evidence_ids if known is None else (*known.evidence_ids, *change.evidence_ids)
         estimates[change.competency_id] = Estimate(
             change.estimate,
@@ -138,7 +143,7 @@ def _noted(state: PathState, event: MasteryNoted, graph: Graph) -> PathState:
                 estimates[competency_id], competency_id in state.credited, competency_id in state.waived_by
             )
             standing = advance(standing, node, flags)
-    return replace(state, estimates=estimates, asked=asked, standing=standing)
+    return replace(state, estimates=estimates, asked=asked, turned=turned, standing=standing)
 
 
 def _restood(before: PathState, after: PathState, competency_id: str, graph: Graph) -> PathState:

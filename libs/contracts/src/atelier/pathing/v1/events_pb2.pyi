@@ -246,6 +246,8 @@ class PathRevised(_message.Message):
     GOAL_COMPETENCY_IDS_FIELD_NUMBER: _builtins.int
     REVISED_AT_MS_FIELD_NUMBER: _builtins.int
     EVIDENCE_IDS_FIELD_NUMBER: _builtins.int
+    EARNED_NOW_FIELD_NUMBER: _builtins.int
+    NO_LONGER_EARNED_FIELD_NUMBER: _builtins.int
     learner_id: _builtins.str
     framework_id: _builtins.str
     revision: _builtins.int
@@ -271,6 +273,20 @@ class PathRevised(_message.Message):
     def evidence_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The evidence that moved it, newest last. Empty for a person's revision."""
 
+    @_builtins.property
+    def earned_now(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Competencies that the learner has earned since the revision before this one, in teaching order; whatever is earned
+        is told by a revision, also where the frontier stays as it was. A session that was planned on one of them may go on
+        as practice. A competency comes again if it was lost by a correction in between. Empty in the first revision: what
+        was earned before there was a path was never planned from it.
+        """
+
+    @_builtins.property
+    def no_longer_earned(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Competencies that were earned before and, by a correction since the revision before this one, no longer are. They
+        stand in the frontier again only if their own gates are met.
+        """
+
     def __init__(
         self,
         *,
@@ -286,10 +302,12 @@ class PathRevised(_message.Message):
         goal_competency_ids: _abc.Iterable[_builtins.str] | None = ...,
         revised_at_ms: _builtins.int = ...,
         evidence_ids: _abc.Iterable[_builtins.str] | None = ...,
+        earned_now: _abc.Iterable[_builtins.str] | None = ...,
+        no_longer_earned: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_role", b"author_role", "earned_count", b"earned_count", "evidence_ids", b"evidence_ids", "framework_id", b"framework_id", "frontier", b"frontier", "gates_met", b"gates_met", "goal_competency_ids", b"goal_competency_ids", "learner_id", b"learner_id", "revised_at_ms", b"revised_at_ms", "revision", b"revision", "tag", b"tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_role", b"author_role", "earned_count", b"earned_count", "earned_now", b"earned_now", "evidence_ids", b"evidence_ids", "framework_id", b"framework_id", "frontier", b"frontier", "gates_met", b"gates_met", "goal_competency_ids", b"goal_competency_ids", "learner_id", b"learner_id", "no_longer_earned", b"no_longer_earned", "revised_at_ms", b"revised_at_ms", "revision", b"revision", "tag", b"tag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
