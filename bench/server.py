@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from atelier_common import process
 from atelier_common.clock import Clock, SimulatedClock, SystemClock
 from atelier_standalone.folder import DataFolder
 from atelier_standalone.serving import served
@@ -64,6 +65,7 @@ async def run(folder: Path, clock: Clock) -> None:
     answers = Answers(atelier)
     try:
         async with served(atelier) as (url, _):
+            process.started()
             print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
             loop = asyncio.get_running_loop()
             while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -77,4 +79,4 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clock", type=int, help="a moment in milliseconds UTC at which domain time stands still")
     options = parser.parse_args()
-    asyncio.run(run(options.folder, SystemClock() if options.clock is None else SimulatedClock(options.clock)))
+    process.run(run(options.folder, SystemClock() if options.clock is None else SimulatedClock(options.clock)))

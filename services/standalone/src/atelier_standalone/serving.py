@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 
 import uvicorn
+from atelier_common import process
 from atelier_common.grpc.kit import GrpcServer, GrpcService
 
 from atelier_standalone.app import build_app
@@ -80,6 +81,7 @@ async def serve(
     warming = asyncio.create_task(atelier.scheduling.process.warm_up(), name="warm-up")
     try:
         async with served(atelier, host, port, grpc_port) as (url, bound_grpc):
+            process.started()
             told = announce(atelier, url, bound_grpc)
             if told is not None:
                 await told

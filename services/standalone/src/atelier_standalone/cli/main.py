@@ -1,10 +1,10 @@
 """The command line's front: demo, serve, token, and the rooms of the other commands."""
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from atelier_common import process
 from atelier_common.errors import AtelierError
 from atelier_common.security.tokens import TokenIssuer
 
@@ -51,7 +51,7 @@ def demo(
 
     serve_after = not once and sys.stdout.isatty()
     try:
-        asyncio.run(run_demo(data, seed, port, serve_after=serve_after, as_json=as_json))
+        process.run(run_demo(data, seed, port, serve_after=serve_after, as_json=as_json))
     except AtelierError as error:
         say_problem({"title": error.title, "detail": error.detail, **error.extensions})
         raise typer.Exit(6) from error
@@ -83,7 +83,7 @@ def serve_folder(
         console.print("Ctrl-C ends it; nothing accepted is lost.")
 
     try:
-        asyncio.run(serve(folder_of(data), host, port, grpc_port, announce))
+        process.run(serve(folder_of(data), host, port, grpc_port, announce))
     except (AtelierError, OSError) as error:
         say_problem({"title": getattr(error, "title", "Cannot serve"), "detail": str(error)})
         raise typer.Exit(6) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from atelier_common import process
 from atelier_common.clock import SimulatedClock
 from atelier_common.errors import InvalidInput
 from atelier_scheduling.projections.neighbours import adult_in, learner_in
@@ -73,6 +74,7 @@ async def run_demo(data: Path | None, seed: int, port: int, *, serve_after: bool
     sample.write(folder.path / "sample")
     atelier = Atelier(folder, clock)
     await atelier.start()
+    process.started()
     warming = asyncio.create_task(atelier.scheduling.process.warm_up(), name="warm-up")
     try:
         results = await _main_job(atelier, clock, sample)
