@@ -7,7 +7,17 @@ from atelier_pathing.case.order import find_cycle, topological_order
 from atelier_pathing.engine.estimates import Estimate
 from atelier_pathing.engine.frontier import PerSubject, Wishes, frontier, placement_probes, reasons
 from atelier_pathing.engine.graph import Edge, Graph, Node, build_graph
-from atelier_pathing.engine.standing import COVERED, CREDITED, EARNED, GATE_MET, WAIVED, advance, own_flags, stand
+from atelier_pathing.engine.standing import (
+    COVERED,
+    CREDITED,
+    EARNED,
+    GATE_MET,
+    STARTED,
+    WAIVED,
+    advance,
+    own_flags,
+    stand,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,6 +180,19 @@ def test_the_frontier_never_contains_an_unmet_gate(
     assert {step.competency_id for step in whole} == ready
     next_steps = frontier(standing, Wishes(first=tuple(dict.fromkeys(first))), 0, PerSubject(per_subject, per_subject))
     assert {step.competency_id for step in next_steps} <= ready
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs(), st.dictionaries(st.integers(0, 13), OWN))
+def test_the_ready_nodes_are_those_that_are_ready_one_by_one_and_each_is_started_or_new(
+    graph: Graph, own: dict[int, int]
+) -> None:
+    standing = stand(graph, {place % len(graph): flags for place, flags in own.items()})
+    ready = [node for node in range(len(graph)) if standing.is_ready(node)]
+    started, new = standing.started_and_new()
+    assert list(standing.ready_nodes()) == ready
+    assert list(started) == [node for node in ready if standing.flags[node] & STARTED]
+    assert list(new) == [node for node in ready if not standing.flags[node] & STARTED]
 
 
 def _gates_open(graph: Graph, flags: bytes, needs: Sequence[int]) -> bool:

@@ -12,6 +12,7 @@ from atelier_pathing.domain.path_events import (
     CreditTransferred,
     DeferralEnded,
     FrameworkFollowed,
+    FrontierStep,
     GateWaived,
     MasteryNoted,
     NotedMastery,
@@ -23,7 +24,12 @@ from atelier_pathing.domain.path_events import (
     TestOutAsked,
 )
 from atelier_pathing.domain.path_revision import PUBLISHED
+from atelier_pathing.domain.path_state import PathState
+from atelier_pathing.engine.frontier import frontier
 from atelier_pathing.engine.graph import Edge, Graph, Node, build_graph
+from atelier_pathing.engine.standing import stand
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 DAY = 24 * 60 * 60 * 1000
 NOW = 1_000 * DAY
@@ -357,3 +363,63 @@ def test_an_erased_learners_path_is_gone_and_stays_gone() -> None:
 def test_nobody_edits_a_path_that_was_never_opened() -> None:
     with pytest.raises(NotFound):
         Path().when(edit(order=("a",)))
+
+
+MANY = graph_of("abcdefghijklmnop", ("a", "b"), ("b", "c"), ("d", "e"), ("e", "c"), ("f", "g"))
+ANSWERS = st.builds(
+    noted,
+    st.sampled_from("abcdefghijklmnop"),
+    st.sampled_from([0.4, 0.42, 0.6, 0.9]),
+    st.sampled_from([0.1, 0.19, 0.21]),
+    st.booleans(),
+    without_progress=st.sampled_from([0, 2, 3]),
+    failed_kind=st.sampled_from(["", "item"]),
+)
+EDITS = st.builds(
+    lambda role, names, days: edit(role, order=tuple(names), defer={"h": NOW + days * DAY}),
+    st.sampled_from(["learner", "coach"]),
+    st.lists(st.sampled_from("hijk"), max_size=2, unique=True),
+    st.integers(1, 2),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(ANSWERS, ANSWERS, ANSWERS, EDITS), max_size=30))
+def test_a_revision_says_exactly_what_is_known_and_chosen_whatever_came_before(commands: list[Any]) -> None:
+    path = opened(MANY)
+    earned: set[str] = set()
+    for command in commands:
+        try:
+            path.when(command)
+        except RuleBroken:
+            continue
+        if not path.said or not isinstance(path.said[-1], PathRevised):
+            continue
+        said = path.said[-1]
+        earned = (earned | set(said.earned_now)) - set(said.no_longer_earned)
+        assert earned == {key for key, known in path.state.estimates.items() if known.earned}
+        assert said.frontier == _from_scratch(path.state)
+
+
+def _from_scratch(state: PathState) -> tuple[FrontierStep, ...]:
+    standing = stand(MANY, {MANY.place[key]: state.own_flags(key) for key in MANY.place})
+    told = []
+    for step in frontier(standing, state.wishes, NOW, PUBLISHED):
+        known = state.estimates.get(step.competency_id)
+        until = state.deferred.get(step.competency_id) if step.state == "deferred" else None
+        origin = state.first_by if step.competency_id in state.first else "engine"
+        numbers: dict[str, Any] = (
+            {}
+            if known is None
+            else {
+                "estimate": known.estimate,
+                "uncertainty": known.uncertainty,
+                "evidence_ids": known.evidence_ids,
+                "without_progress": known.without_progress,
+                "failed_kind": known.failed_kind,
+            }
+        )
+        told.append(
+            FrontierStep(step.competency_id, step.subject, step.state, deferred_until=until, origin=origin, **numbers)
+        )
+    return tuple(told)

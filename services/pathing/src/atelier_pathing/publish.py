@@ -44,14 +44,13 @@ def translate(recorded: RecordedEvent) -> ContractEvent | None:
 
 
 def path_revised(event: PathRevised) -> contract.PathRevised:
-    return contract.PathRevised(
+    revised = contract.PathRevised(
         learner_id=event.learner_id,
         framework_id=event.framework_id,
         revision=event.revision,
         author=event.author,
         author_role=ROLES[event.author_role],
         tag=TAGS[event.tag],
-        frontier=[frontier_entry(step, rank) for rank, step in enumerate(event.frontier, start=1)],
         earned_count=event.earned_count,
         gates_met=[gate_met(gate) for gate in event.gates_met],
         revised_at_ms=event.at,
@@ -59,23 +58,29 @@ def path_revised(event: PathRevised) -> contract.PathRevised:
         earned_now=event.earned_now,
         no_longer_earned=event.no_longer_earned,
     )
+    for rank, step in enumerate(event.frontier, start=1):
+        write_step(step, rank, revised.frontier.add())
+    return revised
 
 
-def frontier_entry(step: FrontierStep, rank: int) -> contract.FrontierEntry:
-    return contract.FrontierEntry(
-        competency_id=step.competency_id,
-        subject=step.subject,
-        estimate=step.estimate,
-        uncertainty=step.uncertainty,
-        state=STATES[step.state],
-        rank=rank,
-        evidence_ids=step.evidence_ids,
-        deferred_until_ms=step.deferred_until,
-        origin=ROLES[step.origin],
-        opportunities_without_progress=step.without_progress,
-        chosen_by_learner=step.origin == "learner",
-        last_failed_kind=step.failed_kind,
-    )
+def write_step(step: FrontierStep, rank: int, entry: contract.FrontierEntry) -> None:
+    """Fill an empty entry where it stands in its message: a message that is handed over would be copied."""
+    entry.competency_id = step.competency_id
+    entry.subject = step.subject
+    entry.state = STATES[step.state]
+    entry.rank = rank
+    entry.origin = ROLES[step.origin]
+    if step.origin == "learner":
+        entry.chosen_by_learner = True
+    if step.deferred_until is not None:
+        entry.deferred_until_ms = step.deferred_until
+    if step.estimate is None or step.uncertainty is None:
+        return
+    entry.estimate = step.estimate
+    entry.uncertainty = step.uncertainty
+    entry.evidence_ids.extend(step.evidence_ids)
+    entry.opportunities_without_progress = step.without_progress
+    entry.last_failed_kind = step.failed_kind
 
 
 def gate_met(gate: GateMet) -> contract.GateMet:

@@ -15,7 +15,7 @@ from atelier_pathing.domain.path_events import FrontierStep
 from atelier_pathing.domain.path_state import standing_on
 from atelier_pathing.engine.frontier import Step, met_by
 from atelier_pathing.engine.standing import GATE_MET
-from atelier_pathing.publish import GATES, STATES, frontier_entry, path_revised
+from atelier_pathing.publish import GATES, STATES, path_revised, write_step
 from atelier_pathing.reading import OpenedPath, Paths
 
 SERVICE = "atelier.pathing.v1.PathingService"
@@ -38,12 +38,11 @@ class PathingServicer(service_pb2_grpc.PathingServiceServicer):
         require_learner(caller, request.learner_id, *READERS)
         await self._wait(caller, request.after_stream, request.after_version)
         path = await self._paths.open(caller.tenant, request.learner_id, request.framework_id)
-        entries = [
-            frontier_entry(_told(path, step), step.rank)
-            for step in path.ready(self._clock.now())
-            if request.subject in ("", step.subject)
-        ]
-        return service_pb2.GetFrontierResponse(revision=path.state.revision, frontier=entries)
+        response = service_pb2.GetFrontierResponse(revision=path.state.revision)
+        for step in path.ready(self._clock.now()):
+            if request.subject in ("", step.subject):
+                write_step(_told(path, step), step.rank, response.frontier.add())
+        return response
 
     async def BatchGetPaths(
         self, request: service_pb2.BatchGetPathsRequest, _context: Any

@@ -1,9 +1,10 @@
 """When a path has a new revision, and what it says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from atelier_pathing.domain.path_events import AuthorRole, FrontierStep, GateMet, PathRevised, StepState, Tag
+from atelier_pathing.domain.path_events import AuthorRole, FrontierStep, GateMet, PathRevised, Tag
 from atelier_pathing.domain.path_state import PathState, standing_on
 from atelier_pathing.engine.estimates import BANDS, Estimate
 from atelier_pathing.engine.frontier import PerSubject, Step, frontier, met_by
@@ -36,20 +37,13 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
     framework was earned or is no longer, and on a person's edit.
     """
     standing = standing_on(after, graph)
-    same_ground = standing is before.standing and before.version == graph.version and before.wishes == after.wishes
-    if same_ground and before.revision:
-        steps: tuple[Step, ...] | None = None
-        moved = any(_moved(step, after.estimates.get(step.competency_id)) for step in before.frontier)
-    else:
-        steps = frontier(standing, after.wishes, occasion.now, PUBLISHED)
-        moved = _differs(before.frontier, steps, after)
-    turned = _turned(after, graph) if before.revision else ()
-    if not moved and not turned and not occasion.always:
-        return None
+    told = {step.competency_id: step for step in before.frontier}
     published = tuple(
-        _told(step.competency_id, step.subject, step.state, after)
-        for step in (before.frontier if steps is None else steps)
+        [_published(step, told.get(step.competency_id), after) for step in _line(before, after, standing, occasion.now)]
     )
+    turned = _turned(after, graph) if before.revision else ()
+    if not turned and not occasion.always and not _differs(before.frontier, published, after):
+        return None
     return PathRevised(
         learner_id=after.learner_id,
         framework_id=after.framework_id,
@@ -69,43 +63,59 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
     )
 
 
+def _line(before: PathState, after: PathState, standing: Standing, now: int) -> Sequence[FrontierStep | Step]:
+    """What is published in which order: as it was, where neither the ground nor anybody's wishes have changed."""
+    same_ground = standing is before.standing and before.version == standing.graph.version
+    if before.revision and same_ground and before.wishes == after.wishes:
+        return before.frontier
+    return frontier(standing, after.wishes, now, PUBLISHED)
+
+
 def _turned(after: PathState, graph: Graph) -> tuple[str, ...]:
     """What was earned or lost since the revision before, in teaching order."""
     return tuple(sorted((key for key in after.turned if key in graph.place), key=graph.place.__getitem__))
 
 
-def _differs(published: tuple[FrontierStep, ...], steps: tuple[Step, ...], after: PathState) -> bool:
-    if len(published) != len(steps):
+def _differs(told: Sequence[FrontierStep], published: Sequence[FrontierStep], after: PathState) -> bool:
+    return len(told) != len(published) or any(
+        was is not now and _is_news(was, now, after.estimates.get(now.competency_id))
+        for was, now in zip(told, published, strict=True)
+    )
+
+
+def _is_news(told: FrontierStep, now: FrontierStep, known: Estimate | None) -> bool:
+    if (told.competency_id, told.subject, told.state, told.deferred_until) != (
+        now.competency_id,
+        now.subject,
+        now.state,
+        now.deferred_until,
+    ):
         return True
-    for told, step in zip(published, steps, strict=True):
-        if told.competency_id != step.competency_id or told.state != step.state:
-            return True
-        if told.deferred_until != after.deferred.get(step.competency_id) and step.state == "deferred":
-            return True
-        if _moved(told, after.estimates.get(step.competency_id)):
-            return True
-    return False
-
-
-def _moved(told: FrontierStep, now: Estimate | None) -> bool:
-    if now is None:
+    if known is None:
         return False
     if told.estimate is None or told.uncertainty is None:
         return True
-    before = Estimate(told.estimate, told.uncertainty, without_progress=told.without_progress)
-    return BANDS.moved(before, now)
+    return BANDS.moved(Estimate(told.estimate, told.uncertainty, without_progress=told.without_progress), known)
 
 
-def _told(competency_id: str, subject: str, state: StepState, after: PathState) -> FrontierStep:
+def _published(step: FrontierStep | Step, told: FrontierStep | None, after: PathState) -> FrontierStep:
+    """The step with all that is known of it now; ``told`` itself where that says the same already."""
+    competency_id = step.competency_id
     known = after.estimates.get(competency_id)
     origin: AuthorRole = after.first_by if competency_id in after.first else "engine"
-    until = after.deferred.get(competency_id) if state == "deferred" else None
+    until = after.deferred.get(competency_id) if step.state == "deferred" else None
+    if (
+        told is not None
+        and _says(told, known)
+        and (told.subject, told.state, told.deferred_until, told.origin) == (step.subject, step.state, until, origin)
+    ):
+        return told
     if known is None:
-        return FrontierStep(competency_id, subject, state, deferred_until=until, origin=origin)
+        return FrontierStep(competency_id, step.subject, step.state, deferred_until=until, origin=origin)
     return FrontierStep(
         competency_id,
-        subject,
-        state,
+        step.subject,
+        step.state,
         known.estimate,
         known.uncertainty,
         known.evidence_ids,
@@ -113,6 +123,18 @@ def _told(competency_id: str, subject: str, state: StepState, after: PathState) 
         origin,
         known.without_progress,
         known.failed_kind,
+    )
+
+
+def _says(told: FrontierStep, known: Estimate | None) -> bool:
+    if known is None:
+        return told.estimate is None
+    return (
+        told.estimate == known.estimate
+        and told.uncertainty == known.uncertainty
+        and told.evidence_ids == known.evidence_ids
+        and told.without_progress == known.without_progress
+        and told.failed_kind == known.failed_kind
     )
 
 

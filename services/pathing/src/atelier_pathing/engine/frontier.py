@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from atelier_pathing.engine.estimates import BANDS, Bands, Estimate
 from atelier_pathing.engine.standing import (
@@ -45,8 +45,7 @@ class PerSubject:
     new: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One competency of the frontier. ``rank`` counts from 1 over all subjects."""
 
     competency_id: str
@@ -89,16 +88,18 @@ def _next_in_line(
     begun = [0] * standing.graph.subject_count
     for number in wished:
         begun[subject_of[number]] += 1
+    started, new = standing.started_and_new()
     kept: list[int] = []
-    for number in standing.started_nodes():
-        if number not in taken and begun[subject_of[number]] < per_subject.started:
-            begun[subject_of[number]] += 1
+    for number in started:
+        subject = subject_of[number]
+        if begun[subject] < per_subject.started and number not in taken:
+            begun[subject] += 1
             kept.append(number)
     room = [max(1, per_subject.new - count) for count in begun]
     closed = 0
-    for number in standing.new_nodes():
+    for number in new:
         subject = subject_of[number]
-        if number in taken or not room[subject]:
+        if not room[subject] or number in taken:
             continue
         kept.append(number)
         room[subject] -= 1

@@ -5,9 +5,10 @@ person's waiver. All flags of a learner are two byte strings, so a step is a cop
 the neighbours.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import compress
 
 from atelier_pathing.engine.estimates import BANDS, Bands, Estimate
 from atelier_pathing.engine.graph import Graph
@@ -17,8 +18,10 @@ EARNED, SUCCEEDS, CREDITED, WAIVED, COVERED, CERTAIN, STARTED = 1, 2, 4, 8, 16, 
 GATE_MET = EARNED | CREDITED | WAIVED | COVERED
 DONE = EARNED | CREDITED
 _SHOWN = SUCCEEDS | COVERED
-_STARTED_ONLY = bytes((flag & STARTED) // STARTED for flag in range(256))
 _EARNED_ONLY = bytes(flag & EARNED for flag in range(256))
+_OPEN_ENDED = bytes(not flag & DONE for flag in range(256))
+_BEGUN = bytes(bool(flag & STARTED) for flag in range(256))
+_NOTHING_UNMET = bytes(count == 0 for count in range(256))
 
 
 @dataclass(frozen=True)
@@ -33,29 +36,32 @@ class Standing:
         """Learnable, not done, and every essential gate met."""
         return bool(self.graph.learnable[node]) and not self.unmet[node] and not self.flags[node] & DONE
 
-    def ready_nodes(self) -> Iterable[int]:
-        """All ready nodes in teaching order, lazily: the unmet counts are searched for zeros at memory speed."""
-        return (node for node in _places(self.unmet, 0) if self.is_ready(node))
+    def ready_nodes(self) -> Iterator[int]:
+        """All ready nodes in teaching order, lazily."""
+        return self._nodes(self._ready())
 
-    def started_nodes(self) -> Iterable[int]:
-        """The ready nodes with evidence, in teaching order, lazily."""
-        started = self.flags.translate(_STARTED_ONLY)
-        return (node for node in _places(started, 1) if self.is_ready(node))
+    def started_and_new(self) -> tuple[Iterator[int], Iterator[int]]:
+        """The ready nodes with evidence, and those without, each in teaching order, lazily."""
+        ready = self._ready()
+        started = ready & _ones(self.flags.translate(_BEGUN))
+        return self._nodes(started), self._nodes(ready ^ started)
 
-    def new_nodes(self) -> Iterable[int]:
-        """The ready nodes without evidence, in teaching order, lazily."""
-        return (node for node in self.ready_nodes() if not self.flags[node] & STARTED)
+    def _ready(self) -> int:
+        """:meth:`is_ready` of all nodes at once, a byte each: whole byte strings are combined at memory speed."""
+        open_ended = _ones(self.flags.translate(_OPEN_ENDED))
+        return open_ended & _ones(self.unmet.translate(_NOTHING_UNMET)) & _ones(self.graph.learnable)
+
+    def _nodes(self, ones: int) -> Iterator[int]:
+        size = len(self.graph)
+        return compress(range(size), ones.to_bytes(size, "little"))
 
     @property
     def earned_count(self) -> int:
         return self.flags.translate(_EARNED_ONLY).count(1)
 
 
-def _places(content: bytes, value: int) -> Iterable[int]:
-    place = content.find(value)
-    while place >= 0:
-        yield place
-        place = content.find(value, place + 1)
+def _ones(content: bytes) -> int:
+    return int.from_bytes(content, "little")
 
 
 def own_flags(estimate: Estimate | None, credited: bool, waived: bool, bands: Bands = BANDS) -> int:
