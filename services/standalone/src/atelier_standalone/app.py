@@ -1,7 +1,7 @@
 """The one HTTP app of a standalone Atelier: the services' own routes side by side, the operator's, and the pages."""
 
 from atelier_assessment.api.http import LARGER_BODIES as ASSESSMENT_BODIES
-from atelier_common.http.kit import create_app
+from atelier_common.http.kit import create_app, include
 from atelier_pathing.api.http import LARGER_BODIES as PATHING_BODIES
 from atelier_profile.api.http import LARGER_BODIES as PROFILE_BODIES
 from atelier_scheduling.api.http import LARGER_BODIES as SCHEDULING_BODIES
@@ -15,7 +15,7 @@ from atelier_standalone.system import Atelier
 
 
 def build_app(atelier: Atelier) -> FastAPI:
-    """Every door of the four services on one port. The most travelled routes come first."""
+    """Every door of the four services on one port."""
 
     async def ready() -> dict[str, bool]:
         return {name: service.leading for name, service in atelier.services.items()}
@@ -28,8 +28,7 @@ def build_app(atelier: Atelier) -> FastAPI:
         session_cookie=pages.SESSION_COOKIE,
         ready=ready,
     )
-    for router in atelier.assessment.routers:
-        app.include_router(router)
+    include(app, atelier.assessment.routers)
     app.include_router(atelier.pathing.router)
     app.include_router(atelier.profile.router)
     app.include_router(atelier.scheduling.router)

@@ -15,6 +15,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.responses import Response
 
 from atelier_common.http.auth import CallerDep, current_caller, require, require_learner
+from atelier_common.http.direct import DirectRoute, DirectRoutes, direct, include
 from atelier_common.http.door import ONE_MEGABYTE, Door, DoorRules
 from atelier_common.http.etags import etag, if_match, must_be_new, not_modified, required_if_match
 from atelier_common.http.headers import InvalidCursor, MalformedHeader
@@ -29,6 +30,7 @@ __all__ = [
     "After",
     "AfterDep",
     "CallerDep",
+    "DirectRoute",
     "InvalidCursor",
     "JsonResponse",
     "MalformedHeader",
@@ -38,9 +40,11 @@ __all__ = [
     "command_context",
     "create_app",
     "current_caller",
+    "direct",
     "etag",
     "idempotency_key",
     "if_match",
+    "include",
     "must_be_new",
     "not_modified",
     "problem",
@@ -100,6 +104,8 @@ def create_app(
     install_problem_handlers(app)
     _add_health(app, ready)
     rules = DoorRules(verifier, ("/health", *public), max_body, larger or {}, session_cookie)
+    app.state.direct = {}
+    app.add_middleware(DirectRoutes, found=app.state.direct)
     app.add_middleware(Door, rules=rules)
     _document(app, rules)
     return app

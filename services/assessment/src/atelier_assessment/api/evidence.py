@@ -12,6 +12,7 @@ from atelier_common.http.kit import (
     JsonResponse,
     PageDep,
     command_context,
+    direct,
     etag,
     idempotency_key,
     if_match,
@@ -33,7 +34,7 @@ from atelier_assessment.xapi.batch import parse
 def routes(parts: Parts) -> APIRouter:
     router = APIRouter(prefix="/assessment/v1", tags=["evidence"])
 
-    @router.post("/evidence", openapi_extra=_BATCH_BODY)
+    @direct(router, "POST", "/evidence", openapi_extra=_BATCH_BODY)
     async def post_evidence(request: Request, caller: CallerDep) -> Response:
         """Record up to 500 pieces. Each has its own outcome: accepted, repeated, parked with reasons, or refused."""
         require(caller, *REPORTERS)

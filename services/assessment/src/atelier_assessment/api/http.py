@@ -1,6 +1,6 @@
 """The HTTP side of assessment: its routes, and an app of its own for where it runs alone."""
 
-from atelier_common.http.kit import Lifespan, create_app
+from atelier_common.http.kit import Lifespan, create_app, include
 from atelier_common.security.tokens import TokenVerifier
 from fastapi import APIRouter, FastAPI
 
@@ -17,6 +17,5 @@ def routers(parts: Parts) -> list[APIRouter]:
 
 def assessment_app(parts: Parts, verifier: TokenVerifier, lifespan: Lifespan | None = None) -> FastAPI:
     app = create_app("Atelier assessment", verifier, larger=LARGER_BODIES, lifespan=lifespan)
-    for router in routers(parts):
-        app.include_router(router)
+    include(app, routers(parts))
     return app

@@ -1,6 +1,6 @@
 """The xAPI statement resource: PUT, POST of one or many, GET by id."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from atelier_common.commands import Accepted
 from atelier_common.commit import Context
 from atelier_common.errors import AtelierError, Forbidden, NotFound
-from atelier_common.http.kit import CallerDep, JsonResponse, command_context, require
+from atelier_common.http.direct import Handler
+from atelier_common.http.kit import CallerDep, DirectRoute, JsonResponse, command_context, direct, require
 from atelier_common.http.problems import problem_of
 from atelier_common.security.tokens import Caller
 from fastapi import APIRouter, Request
@@ -28,29 +29,36 @@ from atelier_assessment.xapi.version import CONSISTENT, HEADER, negotiated
 _GET_PARAMETERS = frozenset({"statementId", "voidedStatementId", "format", "attachments"})
 
 
-class _Versioned(APIRoute):
+def _versioned(handle: Handler) -> Handler:
     """Answers, errors too, carry the xAPI version; requests without it are refused."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+    async def versioned(request: Request) -> Response:
+        version = "2.0.0"
+        try:
+            request.state.xapi = version = negotiated(request.headers)
+            response = await handle(request)
+        except AtelierError as error:
+            response = problem_of(error)
+        response.headers[HEADER] = version
+        return response
 
-        async def versioned(request: Request) -> Response:
-            version = "2.0.0"
-            try:
-                request.state.xapi = version = negotiated(request.headers)
-                response: Response = await handle(request)
-            except AtelierError as error:
-                response = problem_of(error)
-            response.headers[HEADER] = version
-            return response
+    return versioned
 
-        return versioned
+
+class _Route(APIRoute):
+    def get_route_handler(self) -> Handler:
+        return _versioned(super().get_route_handler())
+
+
+class _DirectRoute(DirectRoute):
+    def get_route_handler(self) -> Handler:
+        return _versioned(super().get_route_handler())
 
 
 def routes(parts: Parts) -> APIRouter:
-    router = APIRouter(prefix="/assessment/xapi", tags=["xapi"], route_class=_Versioned)
+    router = APIRouter(prefix="/assessment/xapi", tags=["xapi"], route_class=_Route)
 
-    @router.post("/statements")
+    @direct(router, "POST", "/statements", _DirectRoute)
     async def post_statements(request: Request, caller: CallerDep) -> Response:
         """Store one statement or an array of them: all or, where one is malformed or its id taken, none. Answers their ids."""
         require(caller, *REPORTERS)
