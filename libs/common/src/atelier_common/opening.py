@@ -1,6 +1,6 @@
 """From stored commits to decoded events."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from atelier_common.commit import Commit, RecordedEvent
@@ -24,16 +24,26 @@ class Opener:
         self._store = store
         self._registry = registry
 
+    def concerns(self, types: frozenset[str] | None, present: Set[str]) -> bool:
+        """Whether commits with events of the ``present`` types have anything to open for one who wants ``types``.
+
+        A type of a newer release may be anybody's: only what is known can be known not to matter.
+        """
+        return types is None or not types.isdisjoint(present) or not all(map(self._registry.knows, present))
+
     async def open(
         self, tenant: str, commits: Sequence[Commit], types: frozenset[str] | None
     ) -> list[RecordedEvent | Unreadable]:
         """The events of the wanted types, in order; a commit with one that is not known, wanted or not, stands as Unreadable."""
         incarnation = await self._store.incarnation(tenant)
         opened: list[RecordedEvent | Unreadable] = []
+        unwanted: set[str] = set()
         for commit in commits:
             for ordinal, stored in enumerate(commit.events):
-                # A type of a newer release may be anybody's: only what is known can be known not to matter.
-                if types is not None and stored.type not in types and self._registry.knows(stored.type):
+                if stored.type in unwanted:
+                    continue
+                if not self.concerns(types, {stored.type}):
+                    unwanted.add(stored.type)
                     continue
                 try:
                     value = self._registry.decode(stored)

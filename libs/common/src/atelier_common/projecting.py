@@ -15,6 +15,7 @@ from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import STATES, Projection, ReadModel
 from atelier_common.telemetry import names, tracing
+from atelier_common.watching import LogWatch
 
 _TRIES = 100
 
@@ -36,6 +37,7 @@ class ProjectionRunner:
         *,
         build: int = 0,
         remembered: int = 2_000,
+        watch: LogWatch | None = None,
     ) -> None:
         self.projection = projection
         self.build = build
@@ -58,6 +60,8 @@ class ProjectionRunner:
             documents,
             self._handle,
             advanced=partial(model.advanced, self.collection),
+            wants=partial(self._opener.concerns, projection.types),
+            watch=watch,
         )
 
     async def run(self, epoch: int) -> None:

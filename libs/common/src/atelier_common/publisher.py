@@ -18,6 +18,7 @@ from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
 from atelier_common.opening import Opener, Unreadable
 from atelier_common.telemetry import metrics, names, tracing
+from atelier_common.watching import LogWatch
 
 _PUBLISHED = metrics.counter(names.METRIC_PUBLISHED)
 
@@ -180,10 +181,11 @@ class Publisher:
         translate: Translate,
         *,
         batch: int = 500,
+        watch: LogWatch | None = None,
     ) -> None:
         self.contracts = ContractLog(service, store, registry, translate)
         self._bus = bus
-        self.follower = Follower("publisher", store, documents, self._send, batch=batch)
+        self.follower = Follower("publisher", store, documents, self._send, batch=batch, watch=watch)
 
     async def run(self, epoch: int) -> None:
         """Publish until cancelled or, with LeadershipLost, until a newer epoch has claimed the cursor."""

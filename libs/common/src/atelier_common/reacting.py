@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from atelier_common.commands import Commands, Request
 from atelier_common.commit import Commit, Context, RecordedEvent
@@ -17,6 +18,7 @@ from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import ReadModel
 from atelier_common.reaction import Issue, Reaction
 from atelier_common.telemetry import names, tracing
+from atelier_common.watching import LogWatch
 
 
 class ReactionRunner:
@@ -35,6 +37,7 @@ class ReactionRunner:
         registry: EventRegistry,
         commands: Commands,
         models: Sequence[ReadModel],
+        watch: LogWatch | None = None,
     ) -> None:
         self.reaction = reaction
         self._store = store
@@ -46,7 +49,14 @@ class ReactionRunner:
         self._handed_on: dict[str, int] = {}
         self._epoch = 0
         self._alone = asyncio.Lock()
-        self.follower = Follower(f"reaction:{reaction.name}", store, documents, self._handle)
+        self.follower = Follower(
+            f"reaction:{reaction.name}",
+            store,
+            documents,
+            self._handle,
+            wants=partial(self._opener.concerns, reaction.types),
+            watch=watch,
+        )
 
     async def run(self, epoch: int) -> None:
         """Follow the log until cancelled or fenced off."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from atelier_common.backfill import Backfill
@@ -15,6 +16,7 @@ from atelier_common.documents.port import SYSTEM, Delete, Documents
 from atelier_common.errors import NotFound, Unavailable, UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
+from atelier_common.follower import Follower
 from atelier_common.lease import Lease, lead
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projecting import ProjectionRunner, active_build, flip
@@ -23,9 +25,11 @@ from atelier_common.publisher import Publisher, Translate
 from atelier_common.reacting import ReactionRunner
 from atelier_common.reaction import Reaction
 from atelier_common.timers import TimerHandler, Timers
+from atelier_common.watching import LogWatch
 
 _LITTLE = 200
 """Commits that are applied in a moment."""
+_PATIENCE_SECONDS = 1.0
 _log = logging.getLogger("atelier.service")
 
 
@@ -55,6 +59,7 @@ class Service:
         self.clock = clock
         self.commands = Commands(store)
         self.timers = Timers(documents, clock)
+        self._watch = LogWatch(store)
         self._bus = bus
         self._backfills = backfills or {}
         self._owner = owner or str(uuid.uuid4())
@@ -86,11 +91,14 @@ class Service:
             self.registry,
             self.commands,
             [self._models[name] for name in reaction.after],
+            self._watch,
         )
 
     def publish(self, translate: Translate) -> None:
         """Let contract events leave, as ``translate`` builds them."""
-        self.publisher = Publisher(self.name, self.store, self.documents, self.registry, self._bus, translate)
+        self.publisher = Publisher(
+            self.name, self.store, self.documents, self.registry, self._bus, translate, watch=self._watch
+        )
 
     def subscribe(self, subscription: Subscription) -> None:
         """Take in a neighbour's contract events."""
@@ -140,7 +148,13 @@ class Service:
 
     def _projector(self, projection: Projection, build: int) -> ProjectionRunner:
         return ProjectionRunner(
-            projection, self.store, self.documents, self.registry, self._models[projection.name], build=build
+            projection,
+            self.store,
+            self.documents,
+            self.registry,
+            self._models[projection.name],
+            build=build,
+            watch=self._watch,
         )
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -168,6 +182,7 @@ class Service:
 
     async def _flip_when_caught_up(self, name: str, runner: ProjectionRunner) -> None:
         await self._until_near(runner)
+        await runner.follower.save()
         await flip(self.documents, runner.projection, runner.build, self._models[name])
 
     async def _until_near(self, runner: ProjectionRunner) -> None:
@@ -222,6 +237,8 @@ class Service:
             # Reads must not go back: the build that is left stands still before the new one has come at least as far.
             await self._cease(old)
             await self._until_as_far(new)
+            # Nor may a reader of another process, who knows only the cursor, find that it stands further back.
+            await new.follower.save()
             await flip(self.documents, new.projection, new.build, self._models[name])
         except BaseException:
             if await active_build(self.documents, old.projection) == new.build:
@@ -306,10 +323,7 @@ class Service:
 
         Says nothing of what is on its way in.
         """
-        followers = [runner.follower for runner in self._runners()]
-        if self.publisher is not None:
-            followers.append(self.publisher.follower)
-        left = 0
+        followers, left = self._followers(), 0
         for tenant in await self.store.tenants():
             head = await self.store.head(tenant)
             left += max((head - follower.position(tenant) for follower in followers), default=0)
@@ -319,16 +333,28 @@ class Service:
         """Whether nothing in the log waits for a follower."""
         return await self.backlog() == 0
 
+    def _followers(self) -> list[Follower]:
+        publishing = [] if self.publisher is None else [self.publisher.follower]
+        return [*(runner.follower for runner in self._runners()), *publishing]
+
     def _runners(self) -> list[ProjectionRunner | ReactionRunner]:
         return [*self._projectors.values(), *self._reactors.values()]
 
     async def stop(self) -> None:
         """Stop following and close the log. What was accepted stays; what was under way is taken up at the next start."""
+        if self._leading is not None:
+            await self._save_cursors()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         await self.store.close()
+
+    async def _save_cursors(self) -> None:
+        """So that the next start finds nothing to do again; where it fails, that start only does a moment's work anew."""
+        with suppress(Exception):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await asyncio.gather(*(follower.save() for follower in self._followers()))
 
 
 def _say_why(task: asyncio.Task[None]) -> None:

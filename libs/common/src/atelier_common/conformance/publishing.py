@@ -83,10 +83,11 @@ class PublishingSuite:
         await until(passed)
 
     async def publish_all(self, epoch: int = 1) -> None:
-        """A publisher that starts with nothing in memory sends what is left."""
+        """A publisher that starts with nothing in memory sends what is left, and goes in order."""
         publisher = self.notes.new_publisher()
         async with running(publisher, epoch):
             await self.published(publisher)
+            await publisher.follower.save()
 
     async def test_every_contract_event_is_sent_once_in_the_order_of_its_stream(self) -> None:
         for number in range(10):
@@ -276,6 +277,7 @@ class PublishingSuite:
                 await self.published(fresh)
                 with pytest.raises(LeadershipLost):
                     await asyncio.wait_for(asyncio.shield(old), 10)
+                await fresh.follower.save()
         found = await self.notes.log.documents.find(TENANT, "cursors", "publisher")
         assert found == {"position": 3, "epoch": 2}
         assert set(self.bus.places("note/a")) == {(1, 0), (2, 0), (3, 0)}

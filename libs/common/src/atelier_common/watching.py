@@ -1,0 +1,85 @@
+"""One look at a service's log for all who follow it."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from typing import Protocol
+
+from atelier_common.eventstore.port import EventStore
+
+_AT_ONCE = 500
+_log = logging.getLogger("atelier.watching")
+
+
+class Told(Protocol):
+    """Whoever follows the log and is told what came."""
+
+    def told(self, tenant: str, before: int, last: int, present: Set[str]) -> None:
+        """The commits after ``before``, up to ``last``, hold events of these types and no others."""
+        ...
+
+    def wake(self) -> None:
+        """Something came; look for yourself."""
+        ...
+
+
+class LogWatch:
+    """Reads what is new in each tenant's log once, and tells every follower which event types came.
+
+    So those whom nothing of it concerns need not wake, read and look through it each for themselves. It holds nothing that
+    counts: followers read the log themselves, and look at times without being told.
+    """
+
+    def __init__(self, store: EventStore, *, idle: float = 1.0) -> None:
+        self._store = store
+        self._idle = idle
+        self._followers: dict[Told, None] = {}
+        self._seen: dict[str, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def telling(self, follower: Told) -> Iterator[None]:
+        """Tell this follower, for as long as the context lasts; the watch runs while it has anyone to tell."""
+        self._followers[follower] = None
+        if self._task is None:
+            self._seen.clear()
+            self._task = asyncio.create_task(self._run(), name="log watch")
+        try:
+            yield
+        finally:
+            self._followers.pop(follower, None)
+            if not self._followers:
+                self._task.cancel()
+                self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            rung = self._store.changed.listen()
+            try:
+                await self._look()
+            except Exception as error:
+                _log.info("the log cannot be read (%s); each follower looks for itself", type(error).__name__)
+                self._seen.clear()
+                self._wake_all()
+            await self._store.changed.wait(rung, self._idle)
+
+    async def _look(self) -> None:
+        for tenant in await self._store.tenants():
+            if tenant not in self._seen:
+                # How far each of them is in a log that is new here they know themselves.
+                self._seen[tenant] = await self._store.head(tenant)
+                self._wake_all()
+                continue
+            while commits := await self._store.read_log(tenant, self._seen[tenant], _AT_ONCE):
+                present = {stored.type for commit in commits for stored in commit.events}
+                before, last = self._seen[tenant], commits[-1].position
+                self._seen[tenant] = last
+                for follower in list(self._followers):
+                    follower.told(tenant, before, last, present)
+                if len(commits) < _AT_ONCE:
+                    break
+
+    def _wake_all(self) -> None:
+        for follower in list(self._followers):
+            follower.wake()
