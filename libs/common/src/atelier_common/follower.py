@@ -64,7 +64,6 @@ class Follower:
         handle: Handle,
         *,
         batch: int = 500,
-        idle: float = 1.0,
         slowest: float = 5.0,
         advanced: Callable[[str, int], None] | None = None,
         wants: Wants = _everything,
@@ -75,7 +74,6 @@ class Follower:
         self._documents = documents
         self._handle = handle
         self._batch = batch
-        self._idle = idle
         self._slowest = slowest
         self._advanced = advanced
         self._wants = wants
@@ -137,8 +135,7 @@ class Follower:
                     continue
                 if worked:
                     await asyncio.sleep(min(_REST_FOR_WORK * (time() - began), _LONGEST_REST))
-                if not rung.is_set():
-                    await self._bell.wait(rung, self._idle)
+                await rung.wait()
 
     async def _once(self) -> tuple[bool, bool]:
         """Whether something was handled, and whether there is more to be had at once."""
@@ -191,8 +188,9 @@ class Follower:
         self._positions[tenant] = position
         if self._save_at is None and self._saved[tenant][0] < position:
             loop = asyncio.get_running_loop()
-            self._save_at = loop.time() + DURABLE_WITHIN
-            loop.call_later(DURABLE_WITHIN, self.wake)
+            # On the stroke of the clock, so that all followers of a database share a transaction.
+            self._save_at = (loop.time() // DURABLE_WITHIN + 1) * DURABLE_WITHIN
+            loop.call_at(self._save_at, self.wake)
         if self._advanced is not None:
             self._advanced(tenant, position)
 

@@ -28,7 +28,7 @@ class LogWatch:
     """Reads what is new in each tenant's log once, and tells every follower which event types came.
 
     So those whom nothing of it concerns need not wake, read and look through it each for themselves. It holds nothing that
-    counts: followers read the log themselves, and look at times without being told.
+    counts: followers read the log themselves. It also wakes each of them every ``idle`` seconds, whatever it saw.
     """
 
     def __init__(self, store: EventStore, *, idle: float = 1.0) -> None:
@@ -54,6 +54,8 @@ class LogWatch:
                 self._task = None
 
     async def _run(self) -> None:
+        time = asyncio.get_running_loop().time
+        wake_at = time() + self._idle
         while True:
             rung = self._store.changed.listen()
             try:
@@ -63,6 +65,9 @@ class LogWatch:
                 self._seen.clear()
                 self._wake_all()
             await self._store.changed.wait(rung, self._idle)
+            if time() >= wake_at:
+                self._wake_all()
+                wake_at = time() + self._idle
 
     async def _look(self) -> None:
         for tenant in await self._store.tenants():

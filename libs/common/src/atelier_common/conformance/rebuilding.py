@@ -116,7 +116,7 @@ class RebuildingSuite(RunningWorld):
             await self.notes.note("note/a", "x")
 
             async def ahead() -> bool:
-                return (await self.cursor("projection:texts.v1.1") or {})["position"] == 2
+                return bool((await self.cursor("projection:texts.v1.1") or {})["position"] == 2)
 
             await until(ahead)
             frozen = await length(model)

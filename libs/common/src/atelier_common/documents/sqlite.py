@@ -4,6 +4,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -28,6 +29,48 @@ def _field(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a field name")
     return f"json_extract(body, '$.{name}')"
+
+
+_INSERT = "INSERT OR IGNORE INTO documents (collection, tenant, id, body) VALUES (?, ?, ?, ?)"
+_Shape = tuple[tuple[str, type], ...]
+"""The fields of a guard and the kinds of what is asked of them: all that decides a statement's text."""
+
+
+def _shape(guard: Guard) -> _Shape:
+    return tuple((name, kind if (kind := type(wanted)) in (Below, Past) else object) for name, wanted in guard.items())
+
+
+@lru_cache(maxsize=256)
+def _upsert(shape: _Shape) -> str:
+    return (
+        "INSERT INTO documents (collection, tenant, id, body) VALUES (?, ?, ?, ?) "
+        f"ON CONFLICT (collection, tenant, id) DO UPDATE SET body = excluded.body WHERE {_condition(shape, 'documents.body')}"
+    )
+
+
+@lru_cache(maxsize=256)
+def _update(shape: _Shape) -> str:
+    return (
+        f"UPDATE documents SET body = ? WHERE collection = ? AND tenant = ? AND id = ? AND {_condition(shape, 'body')}"
+    )
+
+
+@lru_cache(maxsize=256)
+def _delete(shape: _Shape) -> str:
+    return f"DELETE FROM documents WHERE collection = ? AND tenant = ? AND id = ? AND {_condition(shape, 'body')}"
+
+
+def _condition(shape: _Shape, body: str) -> str:
+    parts = []
+    for name, kind in shape:
+        field = _field(name).replace("body", body, 1)
+        if kind is Below:
+            parts.append(f"COALESCE({field} < ?, TRUE)")
+        elif kind is Past:
+            parts.append(f"{field} < ?")
+        else:
+            parts.append(f"{field} IS ?")
+    return " AND ".join(parts) or "TRUE"
 
 
 class SqliteDocuments:
@@ -64,49 +107,24 @@ class SqliteDocuments:
     def _statement(self, write: Write) -> tuple[str, tuple[Any, ...]]:
         match write:
             case Insert():
-                return (
-                    "INSERT OR IGNORE INTO documents (collection, tenant, id, body) VALUES (?, ?, ?, ?)",
-                    (write.collection, write.tenant, write.id, self._encode(write.body)),
-                )
-            case Replace(upsert=True):
-                condition, values = self._condition(write.guard, "documents.body")
-                return (
-                    "INSERT INTO documents (collection, tenant, id, body) VALUES (?, ?, ?, ?) "
-                    f"ON CONFLICT (collection, tenant, id) DO UPDATE SET body = excluded.body WHERE {condition}",
-                    (write.collection, write.tenant, write.id, self._encode(write.body), *values),
-                )
-            case Replace():
-                condition, values = self._condition(write.guard, "body")
-                return (
-                    f"UPDATE documents SET body = ? WHERE collection = ? AND tenant = ? AND id = ? AND {condition}",
-                    (self._encode(write.body), write.collection, write.tenant, write.id, *values),
-                )
-            case Delete():
-                condition, values = self._condition(write.guard, "body")
-                return (
-                    f"DELETE FROM documents WHERE collection = ? AND tenant = ? AND id = ? AND {condition}",
-                    (write.collection, write.tenant, write.id, *values),
-                )
+                return _INSERT, (write.collection, write.tenant, write.id, self._encode(write.body))
+            case Replace(guard=guard, upsert=True):
+                body = self._encode(write.body)
+                return _upsert(_shape(guard)), (write.collection, write.tenant, write.id, body, *self._values(guard))
+            case Replace(guard=guard):
+                body = self._encode(write.body)
+                return _update(_shape(guard)), (body, write.collection, write.tenant, write.id, *self._values(guard))
+            case Delete(guard=guard):
+                return _delete(_shape(guard)), (write.collection, write.tenant, write.id, *self._values(guard))
 
-    def _condition(self, guard: Guard, body: str) -> tuple[str, tuple[Any, ...]]:
-        if not guard:
-            return "TRUE", ()
-        parts, values = [], []
-        for name, wanted in guard.items():
-            field = _field(name).replace("body", body, 1)
-            if isinstance(wanted, Below):
-                parts.append(f"COALESCE({field} < ?, TRUE)")
-                values.append(wanted.value)
-            elif isinstance(wanted, Past):
-                parts.append(f"{field} < ?")
-                values.append(self._server_now())
-            else:
-                parts.append(f"{field} IS ?")
-                values.append(wanted)
-        return " AND ".join(parts), tuple(values)
+    def _values(self, guard: Guard) -> list[Any]:
+        return [
+            wanted.value if isinstance(wanted, Below) else self._server_now() if isinstance(wanted, Past) else wanted
+            for wanted in guard.values()
+        ]
 
     def _encode(self, body: Body) -> str:
-        if any(isinstance(value, ServerTime) for value in body.values()):
+        if ServerTime in map(type, body.values()):
             now = self._server_now()
             body = {key: now + value.plus if isinstance(value, ServerTime) else value for key, value in body.items()}
         return orjson.dumps(body).decode()
