@@ -34,7 +34,7 @@ class Alignment:
 
     async def follows(self, tenant: str) -> str:
         """The incarnation of the neighbour's log as last aligned; empty before the first contact."""
-        return (await self._last_aligned(tenant))[0]
+        return (self._followed.get(tenant) or await self._last_aligned(tenant))[0]
 
     async def align(self, tenant: str, time: int = 0) -> dict[Slot, Stopped]:
         """Ask the neighbour which incarnation its log has. Another one than followed so far, or a restore of the own log, means

@@ -1,6 +1,7 @@
 """A message of a neighbour as it arrives: read as far as it can be, kept if this release can keep it."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -21,8 +22,7 @@ Slot = tuple[str, str]
 """(tenant, stream as its owner calls it): the key that order is kept for, and that is parked whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A message, read as far as it can be: without ``envelope``, ``fault`` says why."""
 
     slot: Slot
@@ -82,11 +82,9 @@ class ArrivalReader:
             return None
         if len(envelope.payload) > MAX_BYTES * 7 // 10:
             raise CannotKeep(f"{TOO_LARGE}: {len(envelope.payload)} bytes")
-        event = self.stored(envelope)
         try:
-            self._registry.decode(event)
+            return self._registry.read_contract(envelope.type, envelope.payload)
         except UnknownEventType as unknown:
             raise CannotKeep(f"{UNKNOWN_TYPE}: {envelope.type}") from unknown
         except DecodeError as fault:
             raise CannotKeep(f"{MALFORMED}: the payload is not a {envelope.type}") from fault
-        return event

@@ -5,7 +5,7 @@ are contract messages registered under their CloudEvents type. Old schema versio
 functions on plain dicts before the class sees them.
 """
 
-import base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -89,14 +89,23 @@ class EventRegistry:
         """The stored form of one of this service's own events. ``data`` is plain JSON data."""
         known = self._by_class[type(event)]
         if known.adapter is None:
-            data: Any = {"pb": base64.b64encode(event.SerializeToString(deterministic=True)).decode("ascii")}
+            data: Any = {"pb": b2a_base64(event.SerializeToString(deterministic=True), newline=False).decode("ascii")}
         else:
             data = known.adapter.dump_python(event, mode="json")
         return StoredEvent(known.name, known.version, data, event)
 
     def encode_contract(self, ce_type: str, payload: bytes) -> StoredEvent:
         """The stored form of a neighbour's fact, from the bytes that came."""
-        return StoredEvent(ce_type, 1, {"pb": base64.b64encode(payload).decode("ascii")})
+        return StoredEvent(ce_type, 1, {"pb": b2a_base64(payload, newline=False).decode("ascii")})
+
+    def read_contract(self, ce_type: str, payload: bytes) -> StoredEvent:
+        """The stored form of a neighbour's fact, read already. Raises UnknownEventType, or protobuf's DecodeError."""
+        known = self._by_name.get(ce_type)
+        if known is None or known.message is None:
+            raise UnknownEventType(f"{ce_type} is not a contract event that is known here")
+        stored = self.encode_contract(ce_type, payload)
+        stored.value = known.message.FromString(payload)
+        return stored
 
     def knows(self, name: str, version: int = 1) -> bool:
         known = self._by_name.get(name)
@@ -110,7 +119,7 @@ class EventRegistry:
         if known is None or not 1 <= stored.version <= known.version:
             raise UnknownEventType(f"event type {stored.type} at schema version {stored.version} is not known here")
         if known.message is not None:
-            stored.value = known.message.FromString(base64.b64decode(stored.data["pb"]))
+            stored.value = known.message.FromString(a2b_base64(stored.data["pb"]))
             return stored.value
         assert known.adapter is not None
         data = stored.data

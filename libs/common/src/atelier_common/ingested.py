@@ -3,8 +3,7 @@
 So what this log holds of a neighbour can be read from the log alone, and from the last commit of a stream.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from atelier_common.bus.envelope import NOTHING, Envelope, Place
 from atelier_common.commit import Commit
@@ -14,8 +13,7 @@ from atelier_common.ids import derive_id
 _FIELD = "held"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """The last contract event that a stream of this log holds of its owner's stream.
 
     ``incarnation`` is that of the owner's log, "" while nothing is held; ``version`` is the stream's version in this log.
