@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from atelier_assessment import bootstrap
+from atelier_assessment import bootstrap, publish
+from atelier_common.commit import RecordedEvent
 from atelier_common.events import StoredEvent
 
 SAMPLES = json.loads((Path(__file__).parent / "stored_events.json").read_text())
@@ -23,3 +24,10 @@ def test_a_stored_event_is_read_and_written_back_unchanged(sample):
     again = REGISTRY.encode(event)
     if again.version == sample["version"]:
         assert again.data == sample["data"]
+
+
+def test_every_type_of_which_anything_leaves_is_declared():
+    for sample in SAMPLES:
+        event = REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))
+        recorded = RecordedEvent("i", "north", "mastery/a:b", 1, 0, 1, sample["type"], event, 0, "", "", (), None)
+        assert publish.translate(recorded) is None or sample["type"] in publish.TYPES

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+from atelier_common.commit import RecordedEvent
 from atelier_common.decider import canonical
 from atelier_common.events import StoredEvent
+from atelier_pathing import publish
 from atelier_pathing.domain import framework, path_events
 from atelier_pathing.domain.registry import REGISTRY
 
@@ -31,3 +33,10 @@ def test_a_revision_of_the_first_version_says_nothing_of_what_was_earned() -> No
     revised = REGISTRY.decode(StoredEvent(first["type"], first["version"], first["data"]))
     assert (revised.earned_now, revised.no_longer_earned) == ((), ())
     assert revised.revision == first["data"]["revision"]
+
+
+def test_every_type_of_which_anything_leaves_is_declared() -> None:
+    for sample in SAMPLES:
+        event = REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))
+        recorded = RecordedEvent("i", "north", "path/a", 1, 0, 1, sample["type"], event, 0, "", "", (), None)
+        assert publish.translate(recorded) is None or sample["type"] in publish.TYPES

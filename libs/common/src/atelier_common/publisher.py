@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message as ProtobufMessage
@@ -37,17 +37,24 @@ Translate = Callable[[RecordedEvent], ContractEvent | None]
 
 
 @dataclass(slots=True)
-class _Outgoing:
-    """The messages of one batch for one topic, and the positions of the commits that they come from."""
+class Outgoing:
+    """What commits that follow each other in a log give to each topic.
 
-    messages: list[Message] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
+    ``first`` is the position of the first commit that has something for a topic; ``position`` the last that was read, which is
+    the last asked for unless ``unreadable`` says what stopped it.
+    """
+
+    position: int
+    messages: dict[str, list[Message]] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
+    unreadable: UnknownEventType | None = None
 
 
 class ContractLog:
     """The contract events of a service's log: every call makes the same messages from the same commits.
 
-    ``previous`` of an event is found in the stream's earlier commits; memory only spares reading them again.
+    ``types`` are the stored types that ``translate`` may give something for; None: any. ``previous`` of an event is found in
+    the stream's earlier commits; memory only spares reading them again.
     """
 
     def __init__(
@@ -56,45 +63,63 @@ class ContractLog:
         store: EventStore,
         registry: EventRegistry,
         translate: Translate,
+        types: frozenset[str] | None = None,
         *,
         remembered: int = 50_000,
     ) -> None:
         self.service = service
         self._store = store
+        self._registry = registry
         self._opener = Opener(store, registry)
         self._translate = translate
+        self._types = types
         self._remembered = remembered
         self._last: OrderedDict[tuple[str, str, str], tuple[int, Place]] = OrderedDict()
+
+    def wants(self, present: Set[str]) -> bool:
+        """Whether commits with events of these stored types and no others may give anything."""
+        return self._opener.concerns(self._types, present)
+
+    @property
+    def translate(self) -> Translate:
+        """What decides what leaves, for who wants to know what was said without its messages."""
+        return self._translate
 
     def topic(self, stream: str) -> str:
         """One stream travels in one topic: that of its category."""
         return f"{self.service}.{stream.partition('/')[0]}"
 
-    async def messages(self, tenant: str, commit: Commit) -> list[Message]:
-        """The messages that a commit gives; fastest when asked in log order.
+    async def outgoing(self, tenant: str, commits: Sequence[Commit]) -> Outgoing:
+        """What these commits give, which are some in the order of the log.
 
-        Raises UnknownEventType where a newer release wrote the commit: what cannot be read cannot be left out either.
+        It ends before the first that a newer release wrote: what cannot be read cannot be left out either.
         """
-        if ingested.identity(commit) is not None:
-            return []
         incarnation = await self._store.incarnation(tenant)
-        previous = await self._place_before(tenant, incarnation, commit)
-        envelopes = await self._envelopes(incarnation, commit, previous)
-        self._remember((tenant, incarnation, commit.stream), commit.version, envelopes, previous)
-        return [encode(envelope) for envelope in envelopes]
+        leaving = [commit for commit in commits if self._may_leave(commit)]
+        opened = await self._opener.open(tenant, leaving, None)
+        found, start = Outgoing(commits[-1].position), 0
+        for commit in leaving:
+            events: list[RecordedEvent] = []
+            for event in opened[start : start + len(commit.events)]:
+                if isinstance(event, Unreadable):
+                    found.position, found.unreadable = commit.position - 1, event.error
+                    return found
+                events.append(event)
+            start += len(events)
+            previous = await self._place_before(tenant, incarnation, commit)
+            said = self._said(incarnation, events, previous)
+            self._remember((tenant, incarnation, commit.stream), commit.version, said[-1][0] if said else previous)
+            if said:
+                topic = self.topic(commit.stream)
+                found.messages.setdefault(topic, []).extend([message for _, message in said])
+                found.first.setdefault(topic, commit.position)
+        return found
 
     async def contract_events(self, tenant: str, stream: str, after: Place = NOTHING) -> list[Message]:
         """The messages of one stream after ``after``, each exactly as it was or will be published."""
         incarnation = await self._store.incarnation(tenant)
-        previous, made = NOTHING, []
-        for commit in await self._store.read_stream(tenant, stream):
-            if ingested.identity(commit) is not None:
-                continue
-            for envelope in await self._envelopes(incarnation, commit, previous):
-                previous = envelope.place
-                if envelope.place > after:
-                    made.append(encode(envelope))
-        return made
+        commits = await self._store.read_stream(tenant, stream)
+        return [message for place, message in await self._said_in(tenant, incarnation, commits) if place > after]
 
     async def streams(self, tenant: str, topics: Sequence[str]) -> list[str]:
         """Every stream of these topics, in order of name; some may have no contract event."""
@@ -112,56 +137,68 @@ class ContractLog:
     async def incarnation(self, tenant: str) -> str:
         return await self._store.incarnation(tenant)
 
+    def _may_leave(self, commit: Commit) -> bool:
+        """Whether a commit may give something, or holds what this release does not know; a neighbour's fact never does."""
+        types = self._types
+        for stored in commit.events:
+            if types is None or stored.type in types or not self._registry.knows(stored.type, stored.version):
+                return ingested.identity(commit) is None
+        return False
+
     async def _place_before(self, tenant: str, incarnation: str, commit: Commit) -> Place:
         """The place of the stream's last contract event before ``commit``."""
-        slot = (tenant, incarnation, commit.stream)
-        known = self._last.get(slot)
-        if known is not None and known[0] == commit.version - 1:
-            return known[1]
-        previous = NOTHING
-        if commit.version > 1:
-            for earlier in await self._store.read_stream(tenant, commit.stream, 0, commit.version - 1):
-                for envelope in await self._envelopes(incarnation, earlier, previous):
-                    previous = envelope.place
+        seen, previous = self._last.get((tenant, incarnation, commit.stream), (0, NOTHING))
+        if seen >= commit.version:
+            seen, previous = 0, NOTHING
+        if seen < commit.version - 1:
+            between = await self._store.read_stream(tenant, commit.stream, seen, commit.version - 1 - seen)
+            for place, _ in await self._said_in(tenant, incarnation, between):
+                previous = place
         return previous
 
-    def _remember(
-        self, slot: tuple[str, str, str], version: int, envelopes: Sequence[Envelope], previous: Place
-    ) -> None:
-        self._last[slot] = (version, envelopes[-1].place if envelopes else previous)
-        self._last.move_to_end(slot)
-        while len(self._last) > self._remembered:
-            self._last.popitem(last=False)
-
-    async def _envelopes(self, incarnation: str, commit: Commit, previous: Place) -> list[Envelope]:
-        made: list[Envelope] = []
-        for opened in await self._opener.open(commit.tenant, [commit], None):
+    async def _said_in(self, tenant: str, incarnation: str, commits: Sequence[Commit]) -> list[tuple[Place, Message]]:
+        """What these commits of a stream give, told as if the stream began with them. Raises UnknownEventType."""
+        leaving = [commit for commit in commits if self._may_leave(commit)]
+        events: list[RecordedEvent] = []
+        for opened in await self._opener.open(tenant, leaving, None):
             if isinstance(opened, Unreadable):
                 raise opened.error
-            said = self._translate(opened)
+            events.append(opened)
+        return self._said(incarnation, events, NOTHING)
+
+    def _said(self, incarnation: str, events: Sequence[RecordedEvent], previous: Place) -> list[tuple[Place, Message]]:
+        """The messages of a stream's next events, each with its place."""
+        made: list[tuple[Place, Message]] = []
+        for event in events:
+            said = self._translate(event)
             if said is None:
                 continue
-            place = (opened.version, opened.ordinal)
-            made.append(
-                Envelope(
-                    id=opened.id,
-                    service=self.service,
-                    type=said.type,
-                    time=opened.recorded_at,
-                    subject=said.subject,
-                    tenant=opened.tenant,
-                    stream=opened.stream,
-                    place=place,
-                    previous=previous,
-                    incarnation=incarnation,
-                    correlation_id=opened.correlation_id,
-                    causation_ids=opened.causation_ids,
-                    trace=opened.trace,
-                    payload=said.message.SerializeToString(deterministic=True),
-                )
+            place = (event.version, event.ordinal)
+            envelope = Envelope(
+                id=event.id,
+                service=self.service,
+                type=said.type,
+                time=event.recorded_at,
+                subject=said.subject,
+                tenant=event.tenant,
+                stream=event.stream,
+                place=place,
+                previous=previous,
+                incarnation=incarnation,
+                correlation_id=event.correlation_id,
+                causation_ids=event.causation_ids,
+                trace=event.trace,
+                payload=said.message.SerializeToString(deterministic=True),
             )
+            made.append((place, encode(envelope)))
             previous = place
         return made
+
+    def _remember(self, slot: tuple[str, str, str], version: int, last: Place) -> None:
+        self._last[slot] = (version, last)
+        self._last.move_to_end(slot)
+        if len(self._last) > self._remembered:
+            self._last.popitem(last=False)
 
 
 class Publisher:
@@ -179,33 +216,40 @@ class Publisher:
         registry: EventRegistry,
         bus: Bus,
         translate: Translate,
+        types: frozenset[str] | None = None,
         *,
         batch: int = 500,
         watch: LogWatch | None = None,
     ) -> None:
-        self.contracts = ContractLog(service, store, registry, translate)
+        self.contracts = ContractLog(service, store, registry, translate, types)
         self._bus = bus
-        self.follower = Follower("publisher", store, documents, self._send, batch=batch, watch=watch)
+        self.follower = Follower(
+            "publisher", store, documents, self._send, batch=batch, wants=self.contracts.wants, watch=watch
+        )
 
     async def run(self, epoch: int) -> None:
         """Publish until cancelled or, with LeadershipLost, until a newer epoch has claimed the cursor."""
         await self.follower.run(epoch)
 
     async def _send(self, tenant: str, commits: Sequence[Commit]) -> Handled:
-        readable, by_topic = await self._sort(tenant, commits)
+        outgoing = await self.contracts.outgoing(tenant, commits)
+        if outgoing.unreadable is not None and outgoing.position < commits[0].position:
+            raise outgoing.unreadable
+        topics = outgoing.messages
+        if not topics:
+            return Handled(outgoing.position)
         traces = [commit.trace for commit in commits]
         with tracing.batch_span(names.SPAN_PUBLISH, traces, {names.COMMIT_COUNT: len(commits)}):
             outcomes = await asyncio.gather(
-                *(self._bus.publish(topic, outgoing.messages) for topic, outgoing in by_topic.items()),
-                return_exceptions=True,
+                *(self._publish(topic, messages) for topic, messages in topics.items()), return_exceptions=True
             )
         failures = [
-            (outgoing.positions[0], outcome)
-            for outgoing, outcome in zip(by_topic.values(), outcomes, strict=True)
+            (outgoing.first[topic], outcome)
+            for topic, outcome in zip(topics, outcomes, strict=True)
             if isinstance(outcome, BaseException)
         ]
         if not failures:
-            return Handled(readable)
+            return Handled(outgoing.position)
         first, failure = min(failures, key=lambda failed: failed[0])
         if first == commits[0].position or not isinstance(failure, Exception):
             raise failure
@@ -214,19 +258,3 @@ class Publisher:
     async def _publish(self, topic: str, messages: Sequence[Message]) -> None:
         await self._bus.publish(topic, messages)
         _PUBLISHED.add(len(messages), {names.TOPIC: topic})
-
-    async def _sort(self, tenant: str, commits: Sequence[Commit]) -> tuple[int, dict[str, _Outgoing]]:
-        """What goes to which topic, up to the position that this release can read; raises where that is none."""
-        by_topic: dict[str, _Outgoing] = {}
-        for commit in commits:
-            try:
-                messages = await self.contracts.messages(tenant, commit)
-            except UnknownEventType:
-                if commit is commits[0]:
-                    raise
-                return commit.position - 1, by_topic
-            if messages:
-                outgoing = by_topic.setdefault(self.contracts.topic(commit.stream), _Outgoing())
-                outgoing.messages += messages
-                outgoing.positions.append(commit.position)
-        return commits[-1].position, by_topic

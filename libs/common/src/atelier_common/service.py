@@ -94,10 +94,10 @@ class Service:
             self._watch,
         )
 
-    def publish(self, translate: Translate) -> None:
-        """Let contract events leave, as ``translate`` builds them."""
+    def publish(self, translate: Translate, types: frozenset[str] | None = None) -> None:
+        """Let contract events leave, as ``translate`` builds them, from stored events of these types; None: of any."""
         self.publisher = Publisher(
-            self.name, self.store, self.documents, self.registry, self._bus, translate, watch=self._watch
+            self.name, self.store, self.documents, self.registry, self._bus, translate, types, watch=self._watch
         )
 
     def subscribe(self, subscription: Subscription) -> None:

@@ -26,7 +26,7 @@ from atelier_assessment.projections.learners import LEARNER_CHANGED, LEARNER_ERA
 from atelier_assessment.projections.mastery import mastery
 from atelier_assessment.projections.parked import parked
 from atelier_assessment.projections.waiting import waiting
-from atelier_assessment.publish import translate
+from atelier_assessment.publish import TYPES, translate
 from atelier_assessment.reactions import (
     when_evidence_recorded_then_estimate_mastery,
     when_facts_arrive_then_resolve_evidence,
@@ -79,7 +79,7 @@ def build(
         service.react(reaction)
     service.react(when_voiding_stated_then_void_evidence.reaction)
     service.react(when_rules_adopted_then_reestimate.reaction(rules, models["mastery"]))
-    service.publish(translate)
+    service.publish(translate, TYPES)
     parts = Parts(
         commands=service.commands,
         store=store,

@@ -22,8 +22,14 @@ from atelier_assessment.domain.mastery_events import (
     MasteryReestimated,
     Standing,
 )
+from atelier_assessment.domain.registry import registry
 
 MASTERY_CHANGED = "atelier.assessment.mastery.v1.changed"
+TYPES = frozenset(
+    registry.name_of(event)
+    for event in (MasteryMoved, EvidenceWithdrawn, MasteryReestimated, MasteryAwarded, AwardWithdrawn)
+)
+"""The stored types of which :func:`translate` lets anything leave."""
 
 
 def translate(recorded: RecordedEvent) -> ContractEvent | None:

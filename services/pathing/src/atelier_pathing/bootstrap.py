@@ -30,7 +30,7 @@ from atelier_pathing.domain.registry import REGISTRY
 from atelier_pathing.projections.framework_catalogue import FRAMEWORK_CATALOGUE
 from atelier_pathing.projections.learners import LEARNERS
 from atelier_pathing.projections.path_of_learner import PATH_OF_LEARNER
-from atelier_pathing.publish import translate
+from atelier_pathing.publish import TYPES, translate
 from atelier_pathing.reactions import (
     when_framework_adopted_then_revise_paths,
     when_framework_imported_then_list_it,
@@ -108,7 +108,7 @@ def build(
         when_mastery_changed_then_revise_path.reaction(curriculum),
     ):
         service.react(reaction)
-    service.publish(translate)
+    service.publish(translate, TYPES)
     paths = Paths(service.commands, store, curriculum, REGISTRY)
     editors = PathEditors(service.commands, paths, service.timers, keys, clock)
 

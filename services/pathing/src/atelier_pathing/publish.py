@@ -7,7 +7,10 @@ from atelier_common.publisher import ContractEvent
 from atelier_pathing.contracts import FRAMEWORK_LISTED, PATH_REVISED
 from atelier_pathing.domain.framework import FrameworkChunkListed
 from atelier_pathing.domain.path_events import FrontierStep, GateMet, PathRevised
+from atelier_pathing.domain.registry import REGISTRY
 
+TYPES = frozenset(REGISTRY.name_of(event) for event in (PathRevised, FrameworkChunkListed))
+"""The stored types of which :func:`translate` lets anything leave."""
 STATES = {
     "ready": contract.FRONTIER_STATE_READY,
     "probe": contract.FRONTIER_STATE_PROBE,

@@ -31,7 +31,7 @@ from atelier_profile.projections.learner_voice import learner_voice
 from atelier_profile.projections.published_plans import PLAN_NOT_WANTED, PLAN_PUBLISHED, published_plans
 from atelier_profile.projections.roster_entries import roster_entries
 from atelier_profile.projections.roster_imports import roster_imports
-from atelier_profile.publish import translate
+from atelier_profile.publish import TYPES, translate
 from atelier_profile.reactions.when_learner_erased import when_learner_erased
 from atelier_profile.reactions.when_roster_accepted import when_roster_accepted
 
@@ -89,7 +89,7 @@ def build(
     service.react(when_learner_erased(keyring))
     for subscription in SUBSCRIPTIONS:
         service.subscribe(subscription)
-    service.publish(translate)
+    service.publish(translate, TYPES)
     rosters = RosterImports(service.commands, store, keyring, entries, threshold_percent)
     profile = Profile(service, keyring, rosters, Access(learners, people), clock)
     return BuiltProfile(service, routes(profile), grpc_services(profile), profile)

@@ -7,10 +7,15 @@ from atelier_common.publisher import ContractEvent
 from atelier_profile.contracts import adult_changed, learner_changed
 from atelier_profile.domain.adult import AdultDeactivated, AdultRecorded
 from atelier_profile.domain.learner.events import LearnerErased, PublicLearnerChanged
+from atelier_profile.domain.registry import registry
 
 LEARNER_CHANGED = "atelier.profile.learner.v1.changed"
 LEARNER_ERASED = "atelier.profile.learner.v1.erased"
 ADULT_CHANGED = "atelier.profile.adult.v1.changed"
+TYPES = frozenset(
+    registry.name_of(event) for event in (PublicLearnerChanged, LearnerErased, AdultRecorded, AdultDeactivated)
+)
+"""The stored types of which :func:`translate` lets anything leave."""
 
 
 def translate(recorded: RecordedEvent) -> ContractEvent | None:

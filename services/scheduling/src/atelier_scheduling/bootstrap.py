@@ -32,7 +32,7 @@ from atelier_scheduling.projections import neighbours
 from atelier_scheduling.projections.decisions import OBLIGATIONS, OVERRIDES
 from atelier_scheduling.projections.plans import PLANS
 from atelier_scheduling.projections.sites import SITES
-from atelier_scheduling.publish import translate
+from atelier_scheduling.publish import TYPES, translate
 from atelier_scheduling.reactions.when_facts_changed_then_repair import when_facts_changed_then_repair
 from atelier_scheduling.reactions.when_plan_proposed_then_await_cut_off import (
     CUT_OFF,
@@ -127,7 +127,7 @@ def build(
     service.react(when_site_described_then_plan_in_rounds(service.timers, library))
     service.on_timer(CUT_OFF, at_cut_off(service.commands, planner, library))
     service.on_timer(CADENCE, at_cadence(service.timers, service.commands, planner, library))
-    service.publish(translate)
+    service.publish(translate, TYPES)
 
     return Scheduling(service, routes(desk, service, files, clock), desk, process, files, [grpc_service(desk, clock)])
 

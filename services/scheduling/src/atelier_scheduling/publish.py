@@ -6,7 +6,10 @@ from atelier_common.publisher import ContractEvent
 
 from atelier_scheduling.domain.obligation import ObligationOwed
 from atelier_scheduling.domain.plan import Figures, Moved, PlanProposed, PlanPublished, PlanSuperseded
+from atelier_scheduling.domain.registry import REGISTRY
 
+TYPES = frozenset(REGISTRY.name_of(event) for event in (PlanProposed, PlanPublished, PlanSuperseded, ObligationOwed))
+"""The stored types of which :func:`translate` lets anything leave."""
 _REASONS = {
     "cadence": contract.PLAN_REASON_CADENCE,
     "path": contract.PLAN_REASON_PATH,

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from atelier_common.commit import RecordedEvent
 from atelier_common.events import StoredEvent
+from atelier_scheduling import publish
 from atelier_scheduling.domain.obligation import OBLIGATION
 from atelier_scheduling.domain.override import OVERRIDE
 from atelier_scheduling.domain.plan import PLAN
@@ -31,3 +33,10 @@ def test_a_stored_event_is_read_and_written_back_unchanged(sample: dict[str, Any
     again = REGISTRY.encode(event)
     if again.version == sample["version"]:
         assert again.data == sample["data"]
+
+
+def test_every_type_of_which_anything_leaves_is_declared() -> None:
+    for sample in SAMPLES:
+        event = REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))
+        recorded = RecordedEvent("i", "north", "plan/a:2026-W40", 1, 0, 1, sample["type"], event, 0, "", "", (), None)
+        assert publish.translate(recorded) is None or sample["type"] in publish.TYPES

@@ -160,6 +160,36 @@ class PublishingSuite:
         await self.publish_all(epoch=7)
         assert [message for _, message in self.bus.sent] == one_by_one
 
+    async def test_a_publisher_that_is_told_which_types_leave_makes_the_same_messages(self) -> None:
+        log, every = self.notes.log, self.notes.new_publisher()
+        types = frozenset({"noted", "counted", "doodled"})
+        told = Publisher(SERVICE, log.store, log.documents, self.notes.registry, self.bus, translate, types)
+        async with running(told):
+            for version in range(1, 13):
+                private, said = KeptPrivate(), Noted(f"{version}")
+                await self.notes.write("note/a", *((private,) if version % 4 else (private, said, Counted(version))))
+                if version % 3 == 0:
+                    await self.published(told)
+        assert self.bus.places("note/a") == [(4, 1), (4, 2), (8, 1), (8, 2), (12, 1), (12, 2)]
+        assert [message for _, message in self.bus.sent] == await every.contracts.contract_events(TENANT, "note/a")
+        assert await told.contracts.contract_events(TENANT, "note/a", (4, 1)) == [m for _, m in self.bus.sent[1:]]
+
+    async def test_a_publisher_that_is_told_which_types_leave_still_stops_at_one_of_a_newer_release(self) -> None:
+        await self.notes.write("note/a", Noted("1"))
+        await self.notes.write("note/b", Counted(1))
+        await self.notes.write("note/c", Noted("2"))
+        older = EventRegistry()
+        older.event("noted")(Noted)
+        log = self.notes.log
+        publisher = Publisher(SERVICE, log.store, log.documents, older, self.bus, translate, frozenset({"noted"}))
+        async with running(publisher):
+
+            async def stuck() -> bool:
+                return publisher.follower.last_error is not None
+
+            await until(stuck)
+        assert [decode(message).stream for _, message in self.bus.sent] == ["note/a"]
+
     async def test_backfill_gives_the_very_messages_that_were_published(self) -> None:
         await self.notes.write("note/a", Noted("1"), Counted(1))
         await self.notes.write("note/a", KeptPrivate())
