@@ -121,6 +121,29 @@ def test_a_small_move_is_noted_and_makes_no_revision() -> None:
     assert kinds(path.when(noted("a", 0.56))) == [MasteryNoted, PathRevised]
 
 
+@pytest.mark.parametrize(
+    "small",
+    [
+        {"estimate": 0.52},
+        {"uncertainty": 0.11},
+        {"evidence_ids": ("evidence-1",)},
+        {"without_progress": 1},
+        {"failed_kind": "item"},
+    ],
+    ids=lambda small: next(iter(small)),
+)
+def test_what_was_too_small_for_a_revision_of_its_own_is_told_by_the_next(small: dict[str, Any]) -> None:
+    def note(**said: Any) -> NoteMastery:
+        return NoteMastery(
+            NOW, "lrn_1", "f", "cause", (NotedMastery("a", **{"estimate": 0.5, "uncertainty": 0.1, **said}),)
+        )
+
+    path = opened().given(note())
+    assert kinds(path.when(note(**small))) == [MasteryNoted]
+    step = revision(path.when(noted("d", 0.5))).frontier[0]
+    assert {name: getattr(step, name) for name in small} == small
+
+
 def test_becoming_certain_is_a_revision_however_small_the_move() -> None:
     path = opened().given(noted("a", 0.50, uncertainty=0.21))
     assert path.frontier[0] == ("a", "probe")
@@ -365,26 +388,34 @@ def test_nobody_edits_a_path_that_was_never_opened() -> None:
         Path().when(edit(order=("a",)))
 
 
-MANY = graph_of("abcdefghijklmnop", ("a", "b"), ("b", "c"), ("d", "e"), ("e", "c"), ("f", "g"))
+MANY = graph_of("abcdefgh", ("a", "b"), ("b", "c"), ("d", "e"), ("e", "c"), ("f", "g"))
 ANSWERS = st.builds(
-    noted,
-    st.sampled_from("abcdefghijklmnop"),
-    st.sampled_from([0.4, 0.42, 0.6, 0.9]),
-    st.sampled_from([0.1, 0.19, 0.21]),
-    st.booleans(),
-    without_progress=st.sampled_from([0, 2, 3]),
-    failed_kind=st.sampled_from(["", "item"]),
+    lambda name, said: NoteMastery(NOW, "lrn_1", "f", "cause", (NotedMastery(name, **said),)),
+    st.sampled_from("abcdefgh"),
+    st.sampled_from(
+        [
+            {"estimate": 0.4, "uncertainty": 0.1},
+            {"estimate": 0.42, "uncertainty": 0.1},
+            {"estimate": 0.4, "uncertainty": 0.19},
+            {"estimate": 0.4, "uncertainty": 0.1, "evidence_ids": ("evidence-1",)},
+            {"estimate": 0.4, "uncertainty": 0.1, "without_progress": 2},
+            {"estimate": 0.4, "uncertainty": 0.1, "failed_kind": "item"},
+            {"estimate": 0.4, "uncertainty": 0.3},
+            {"estimate": 0.9, "uncertainty": 0.1},
+            {"estimate": 0.9, "uncertainty": 0.1, "earned": True},
+        ]
+    ),
 )
 EDITS = st.builds(
     lambda role, names, days: edit(role, order=tuple(names), defer={"h": NOW + days * DAY}),
     st.sampled_from(["learner", "coach"]),
-    st.lists(st.sampled_from("hijk"), max_size=2, unique=True),
+    st.lists(st.sampled_from("adfh"), max_size=2, unique=True),
     st.integers(1, 2),
 )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.one_of(ANSWERS, ANSWERS, ANSWERS, EDITS), max_size=30))
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(ANSWERS, ANSWERS, ANSWERS, EDITS), max_size=40))
 def test_a_revision_says_exactly_what_is_known_and_chosen_whatever_came_before(commands: list[Any]) -> None:
     path = opened(MANY)
     earned: set[str] = set()
