@@ -4,9 +4,8 @@ import asyncio
 import functools
 import hashlib
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -21,7 +20,9 @@ from atelier_common.errors import (
     Unavailable,
 )
 from atelier_common.eventstore.port import Appended, EventStore
+from atelier_common.folded import Folded, FoldedStreams, Slot
 from atelier_common.telemetry import names, tracing
+from atelier_common.turns import Turns
 
 _TRIES = 4
 _LONGEST_TURN_SECONDS = 0.01
@@ -54,18 +55,6 @@ class Request:
         return f"{self.decider.category}/{self.key}"
 
 
-@dataclass(slots=True)
-class _Held:
-    """A folded stream: immutable state, version, and what every *durable* command id in it was answered.
-
-    ``answers`` is shared by the successive states of one stream and only grows when a commit is acknowledged.
-    """
-
-    version: int
-    state: Any
-    answers: dict[str, tuple[int, str, Any, int]]
-
-
 Lane = tuple[str, int]
 """What a command belongs to, and how far along it stands there: commands of one lane have to keep their order."""
 
@@ -94,6 +83,27 @@ def request_hash(command: Any) -> str:
     return hashlib.sha256(kind.__name__.encode() + canonical(content)).hexdigest()[:32]
 
 
+@dataclass(slots=True)
+class _Batch:
+    """The commands of one call, in order: ``slots``, ``lanes`` (where given) and ``outcomes`` are by the same places."""
+
+    requests: Sequence[Request]
+    slots: list[Slot]
+    lanes: Sequence[Lane]
+    trace: str | None
+    outcomes: list[Accepted | AtelierError | None]
+
+
+@dataclass(slots=True)
+class _Proposal:
+    """What was decided for one command and is not durable yet."""
+
+    place: int
+    commit: Commit
+    after: Folded
+    events: tuple[Any, ...]
+
+
 class Commands:
     """Executes commands against one service's event store.
 
@@ -103,13 +113,12 @@ class Commands:
 
     def __init__(self, store: EventStore, *, remembered: int = 8_192) -> None:
         self._store = store
-        self._remembered = remembered
-        self._memory: OrderedDict[tuple[str, str], _Held] = OrderedDict()
-        self._busy: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._streams = FoldedStreams(store, remembered)
+        self._turns = Turns()
 
     async def execute(self, request: Request) -> Accepted:
         """One command. Raises the AtelierError that refused it."""
-        outcome = (await self.execute_many([request]))[0]
+        outcome = (await self.execute_many((request,)))[0]
         if isinstance(outcome, AtelierError):
             raise outcome
         return outcome
@@ -123,52 +132,45 @@ class Commands:
         """
         if not requests:
             return []
-        outcomes: list[Accepted | AtelierError | None] = [None] * len(requests)
-        tenants = {request.context.tenant for request in requests}
-        attributes: tracing.Attributes = {names.COMMIT_COUNT: len(requests), names.TENANT: ",".join(sorted(tenants))}
+        slots = [(request.context.tenant, request.stream) for request in requests]
         traces = {request.context.trace for request in requests}
-        with tracing.batch_span(names.SPAN_COMMAND, traces, attributes):
+        with _span(slots, traces):
             here = tracing.current_traceparent() if len(traces) == 1 else None
-            return await self._execute_alone(requests, outcomes, here, lanes)
-
-    async def _execute_alone(
-        self,
-        requests: Sequence[Request],
-        outcomes: list[Accepted | AtelierError | None],
-        trace: str | None,
-        lanes: Sequence[Lane],
-    ) -> list[Accepted | AtelierError]:
-        async with self._alone({(request.context.tenant, request.stream) for request in requests}):
-            left = list(range(len(requests)))
-            for attempt in range(_TRIES):
-                left = await self._try(requests, left, outcomes, trace, lanes)
-                if not left:
-                    break
-                await asyncio.sleep(0.002 * attempt)
-        for place in left:
-            outcomes[place] = ConcurrencyConflict(
-                f"{requests[place].stream} was changed by others {_TRIES} times in a row"
-            )
-        return [outcome for outcome in outcomes if outcome is not None]
+            batch = _Batch(requests, slots, lanes, here, [None] * len(requests))
+            mine = set(slots)
+            await self._turns.take(mine)
+            try:
+                await self._settle_all(batch)
+            finally:
+                self._turns.give_back(mine)
+        return [outcome for outcome in batch.outcomes if outcome is not None]
 
     async def load(self, decider: Decider[Any, Any, Any], tenant: str, key: str) -> tuple[Any, int]:
         """The present state of an aggregate and its version (0: it does not exist)."""
-        held = await self._held(decider, tenant, f"{decider.category}/{key}")
-        return held.state, held.version
+        slot = (tenant, f"{decider.category}/{key}")
+        known, histories = await self._streams.find([slot])
+        folded = known.get(slot) or self._streams.fold(decider, slot, histories[slot])
+        return folded.state, folded.version
 
-    async def _try(
-        self,
-        requests: Sequence[Request],
-        places: list[int],
-        outcomes: list[Accepted | AtelierError | None],
-        trace: str | None,
-        lanes: Sequence[Lane],
-    ) -> list[int]:
+    async def _settle_all(self, batch: _Batch) -> None:
+        left = list(range(len(batch.requests)))
+        for _ in range(_TRIES):
+            # Again without a pause: who was first comes with the next command at once, and would be first again.
+            left = await self._try(batch, left)
+            if not left:
+                return
+        for place in left:
+            batch.outcomes[place] = ConcurrencyConflict(
+                f"{batch.slots[place][1]} was changed by others {_TRIES} times in a row"
+            )
+
+    async def _try(self, batch: _Batch, places: list[int]) -> list[int]:
         """Decide and append once; returns the places to try again."""
+        outcomes, lanes = batch.outcomes, batch.lanes
         refused = _refused(lanes, outcomes)
-        folded: dict[tuple[str, str], _Held] = {}
-        proposals: list[tuple[int, Commit, _Held, tuple[Any, ...]]] = []
-        decided_here: dict[tuple[str, str, str], tuple[int, str]] = {}
+        folded, histories = await self._streams.find(dict.fromkeys([batch.slots[place] for place in places]))
+        proposals: list[_Proposal] = []
+        decided_here: dict[tuple[Slot, str], _Proposal] = {}
         repeats: list[tuple[int, int]] = []
         until = time.perf_counter() + _LONGEST_TURN_SECONDS
         for place in places:
@@ -176,23 +178,25 @@ class Commands:
                 # Hundreds of decisions may take seconds; leases, timers and callers must have their turn meanwhile.
                 await asyncio.sleep(0)
                 until = time.perf_counter() + _LONGEST_TURN_SECONDS
-            request = requests[place]
+            request, slot = batch.requests[place], batch.slots[place]
             if lanes and (stopped := refused.get(lanes[place][0])) is not None and stopped[0] < lanes[place][1]:
                 outcomes[place] = stopped[1]
                 continue
-            slot = (request.context.tenant, request.stream)
-            twin = decided_here.get((*slot, request.context.command_id))
+            identity = (slot, request.context.command_id)
+            twin = decided_here.get(identity)
             if twin is not None:  # its commit must be durable before it is an answer
-                if twin[1] == request_hash(request.command):
-                    repeats.append((place, twin[0]))
+                if twin.commit.request_hash == request_hash(request.command):
+                    repeats.append((place, twin.place))
                 else:
                     outcomes[place] = CommandIdReused(
                         f"command {request.context.command_id} stands twice in one batch with different content"
                     )
                 continue
             try:
-                held = folded.get(slot) or await self._held(request.decider, *slot)
-                decided = self._decide(request, held, trace)
+                held = folded.get(slot)
+                if held is None:
+                    held = folded[slot] = self._streams.fold(request.decider, slot, histories[slot])
+                decided = _decide(request, slot, held, place, batch.trace)
             except AtelierError as refusal:
                 outcomes[place] = refusal
                 if lanes and not isinstance(refusal, CommandIdReused):
@@ -201,13 +205,12 @@ class Commands:
             if isinstance(decided, Accepted):
                 outcomes[place] = decided
                 continue
-            commit, after, events = decided
-            folded[slot] = after
-            decided_here[(*slot, commit.command_id)] = (place, commit.request_hash)
-            proposals.append((place, commit, after, events))
+            folded[slot] = decided.after
+            decided_here[identity] = decided
+            proposals.append(decided)
         if not proposals:
             return []
-        again = await self._append(requests, proposals, outcomes)
+        again = await self._append(batch, proposals)
         for place, first in repeats:
             answer = outcomes[first]
             if isinstance(answer, Accepted):
@@ -218,133 +221,93 @@ class Commands:
                 outcomes[place] = answer
         return again
 
-    async def _append(
-        self,
-        requests: Sequence[Request],
-        proposals: list[tuple[int, Commit, _Held, tuple[Any, ...]]],
-        outcomes: list[Accepted | AtelierError | None],
-    ) -> list[int]:
+    async def _append(self, batch: _Batch, proposals: list[_Proposal]) -> list[int]:
+        outcomes = batch.outcomes
         try:
-            results = await self._store.append([commit for _, commit, _, _ in proposals])
+            results = await self._store.append([proposal.commit for proposal in proposals])
         except InvalidInput as refusal:
             if len(proposals) == 1:
-                outcomes[proposals[0][0]] = refusal
+                outcomes[proposals[0].place] = refusal
                 return []
             again: list[int] = []
             for proposal in proposals:  # one is too large; the others must not suffer for it
-                again += await self._append(requests, [proposal], outcomes)
+                again += await self._append(batch, [proposal])
             return again
         except Exception as unknown:
             # The outcome is unknown: forget what we held; the next try looks each command id up before it decides.
-            for _, commit, _, _ in proposals:
-                self._memory.pop((commit.tenant, commit.stream), None)
-            await self._settle(requests, proposals, outcomes, unknown)
-            return [place for place, *_ in proposals if outcomes[place] is None]
+            for proposal in proposals:
+                self._streams.forget(batch.slots[proposal.place])
+            await self._look_up(batch, proposals, unknown)
+            return [proposal.place for proposal in proposals if outcomes[proposal.place] is None]
         lost: list[int] = []
-        for (place, commit, after, events), result in zip(proposals, results, strict=True):
-            slot = (commit.tenant, commit.stream)
+        for proposal, result in zip(proposals, results, strict=True):
+            place, commit, slot = proposal.place, proposal.commit, batch.slots[proposal.place]
             if isinstance(result, Appended):
+                position = result.commit.position
                 outcomes[place] = Accepted(
-                    commit.stream, commit.version, result.commit.position, commit.result, False, events
+                    commit.stream, commit.version, position, commit.result, False, proposal.events
                 )
-                if requests[place].decider.remembered:
-                    after.answers[commit.command_id] = (
-                        commit.version,
-                        commit.request_hash,
-                        commit.result,
-                        result.commit.position,
-                    )
-                    self._memory[slot] = after
-                    self._memory.move_to_end(slot)
+                if batch.requests[place].decider.remembered:
+                    answer = (commit.version, commit.request_hash, commit.result, position)
+                    proposal.after.answers[commit.command_id] = answer
+                    self._streams.keep(slot, proposal.after)
             else:
-                self._memory.pop(slot, None)
+                self._streams.forget(slot)
                 lost.append(place)
-        while len(self._memory) > self._remembered:
-            self._memory.popitem(last=False)
         return lost
 
-    async def _settle(
-        self,
-        requests: Sequence[Request],
-        proposals: list[tuple[int, Commit, _Held, tuple[Any, ...]]],
-        outcomes: list[Accepted | AtelierError | None],
-        unknown: Exception,
-    ) -> None:
-        for place, commit, _, events in proposals:
+    async def _look_up(self, batch: _Batch, proposals: list[_Proposal], unknown: Exception) -> None:
+        """Settle what was found to be durable after all."""
+        for proposal in proposals:
+            place, commit = proposal.place, proposal.commit
             try:
                 found = await self._store.find_command(commit.tenant, commit.stream, commit.command_id)
             except Exception:
-                outcomes[place] = Unavailable(f"the outcome for {requests[place].stream} is not known yet: {unknown}")
+                batch.outcomes[place] = Unavailable(f"the outcome for {commit.stream} is not known yet: {unknown}")
                 continue
             if found is not None:
-                outcomes[place] = Accepted(found.stream, found.version, found.position, found.result, False, events)
+                batch.outcomes[place] = Accepted(
+                    found.stream, found.version, found.position, found.result, False, proposal.events
+                )
 
-    def _decide(
-        self, request: Request, held: _Held, trace: str | None
-    ) -> Accepted | tuple[Commit, _Held, tuple[Any, ...]]:
-        context, decider = request.context, request.decider
-        hashed = request_hash(request.command)
-        answer = held.answers.get(context.command_id)
-        if answer is not None:
-            version, earlier, result, position = answer
-            if earlier != hashed:
-                raise CommandIdReused(f"command {context.command_id} was given before with other content")
-            return Accepted(request.stream, version, position, result, True)
-        if request.expected_version is not None and request.expected_version != held.version:
-            raise PreconditionFailed(
-                f"{request.stream} is at version {held.version}, not {request.expected_version}", version=held.version
-            )
-        events = tuple(decider.decide(request.command, held.state))
-        state = held.state
-        for event in events:
-            state = decider.evolve(state, event)
-        result = decider.result(request.command, events, state)
-        commit = Commit(
-            tenant=context.tenant,
-            stream=request.stream,
-            version=held.version + 1,
-            events=tuple(decider.registry.encode(event) for event in events),
-            command_id=context.command_id,
-            request_hash=hashed,
-            result=result,
-            actor=context.actor,
-            recorded_at=context.now,
-            correlation_id=context.correlation_id or context.command_id,
-            causation_ids=context.causation_ids,
-            trace=trace or context.trace,
+
+def _span(slots: Sequence[Slot], traces: set[str | None]) -> AbstractContextManager[Any]:
+    attributes: tracing.Attributes | None = None
+    if tracing.is_recording():
+        tenants = sorted({tenant for tenant, _ in slots})
+        attributes = {names.COMMIT_COUNT: len(slots), names.TENANT: ",".join(tenants)}
+    return tracing.batch_span(names.SPAN_COMMAND, traces, attributes)
+
+
+def _decide(request: Request, slot: Slot, held: Folded, place: int, trace: str | None) -> Accepted | _Proposal:
+    context, decider, (tenant, stream) = request.context, request.decider, slot
+    hashed = request_hash(request.command)
+    answer = held.answers.get(context.command_id)
+    if answer is not None:
+        version, earlier, result, position = answer
+        if earlier != hashed:
+            raise CommandIdReused(f"command {context.command_id} was given before with other content")
+        return Accepted(stream, version, position, result, True)
+    if request.expected_version is not None and request.expected_version != held.version:
+        raise PreconditionFailed(
+            f"{stream} is at version {held.version}, not {request.expected_version}", version=held.version
         )
-        return commit, _Held(commit.version, state, held.answers), events
-
-    async def _held(self, decider: Decider[Any, Any, Any], tenant: str, stream: str) -> _Held:
-        slot = (tenant, stream)
-        held = self._memory.get(slot)
-        if held is not None:
-            self._memory.move_to_end(slot)
-            return held
-        state, version = decider.initial(), 0
-        answers: dict[str, tuple[int, str, Any, int]] = {}
-        for commit in await self._store.read_stream(tenant, stream):
-            for stored in commit.events:
-                state = decider.evolve(state, decider.registry.decode(stored))
-            version = commit.version
-            answers[commit.command_id] = (version, commit.request_hash, commit.result, commit.position)
-        held = _Held(version, state, answers)
-        if decider.remembered and version:
-            self._memory[slot] = held
-        return held
-
-    @asynccontextmanager
-    async def _alone(self, slots: Iterable[tuple[str, str]]) -> AsyncIterator[None]:
-        """Within this process one caller at a time decides on a stream; between processes the store's versions judge."""
-        slots = list(slots)
-        while taken := next((self._busy[slot] for slot in slots if slot in self._busy), None):
-            await asyncio.shield(taken)
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for slot in slots:
-            self._busy[slot] = mine
-        try:
-            yield
-        finally:
-            for slot in slots:
-                del self._busy[slot]
-            mine.set_result(None)
+    events = tuple(decider.decide(request.command, held.state))
+    state = held.state
+    for event in events:
+        state = decider.evolve(state, event)
+    commit = Commit(
+        tenant=tenant,
+        stream=stream,
+        version=held.version + 1,
+        events=tuple(map(decider.registry.encode, events)),
+        command_id=context.command_id,
+        request_hash=hashed,
+        result=decider.result(request.command, events, state),
+        actor=context.actor,
+        recorded_at=context.now,
+        correlation_id=context.correlation_id or context.command_id,
+        causation_ids=context.causation_ids,
+        trace=trace or context.trace,
+    )
+    return _Proposal(place, commit, Folded(commit.version, state, held.answers), events)

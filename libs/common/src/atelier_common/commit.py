@@ -120,8 +120,12 @@ class RecordedEvent:
     correlation_id: str
     causation_ids: tuple[str, ...]
     trace: str | None
+    _id: str = field(default="", init=False, compare=False, repr=False)
 
     @property
     def id(self) -> str:
-        """The event's identity, the same in every log that takes it in."""
-        return event_id(self.incarnation, self.stream, self.version, self.ordinal)
+        """The event's identity, the same in every log that takes it in. Made when it is first asked for."""
+        if not self._id:
+            made = event_id(self.incarnation, self.stream, self.version, self.ordinal)
+            object.__setattr__(self, "_id", made)  # frozen to all others: it follows from the other fields alone
+        return self._id

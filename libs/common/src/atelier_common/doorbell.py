@@ -8,14 +8,17 @@ class Doorbell:
     """Rung from the event loop's thread. Never the only way to notice: every waiter also polls."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._event: asyncio.Event | None = None
 
     def ring(self) -> None:
-        rung, self._event = self._event, asyncio.Event()
-        rung.set()
+        rung, self._event = self._event, None
+        if rung is not None:
+            rung.set()
 
     def listen(self) -> asyncio.Event:
         """Take this *before* looking for work, then wait for it."""
+        if self._event is None:
+            self._event = asyncio.Event()
         return self._event
 
     @staticmethod

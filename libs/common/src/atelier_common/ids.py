@@ -4,15 +4,16 @@ import hashlib
 import uuid
 
 _ATELIER = uuid.UUID("0b0f7a5e-6f0d-5a53-9d1c-4f6a51a7c0de")
-_NAMESPACE = _ATELIER.bytes
-_VARIANT = "89ab"
+_BEGUN = hashlib.sha1(_ATELIER.bytes, usedforsecurity=False)
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def _uuid5(name: str) -> str:
-    """``str(uuid.uuid5(_ATELIER, name))``, at a third of its cost: ids are made for every event many times over."""
-    text = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
-    variant = _VARIANT[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    """``str(uuid.uuid5(_ATELIER, name))``, at a fraction of its cost: an id is made for every event and every reaction to it."""
+    digest = _BEGUN.copy()
+    digest.update(name.encode())
+    text = digest.hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def derive_id(tenant: str, cause: str, name: str, ordinal: int = 0) -> str:

@@ -189,6 +189,21 @@ class EventStoreSuite:
         assert await store.read_stream(TENANT, "thing/1", after=12) == []
         assert await store.read_stream(TENANT, "thing", after=0) == []
 
+    async def test_several_streams_are_read_in_one_call(self, store: EventStore) -> None:
+        lengths = {"thing/1": 1, "thing/10": 30, "thing/2": 6, "other/1": 5}
+        for stream, length in lengths.items():
+            for version in range(1, length + 1):
+                await append(store, commit(stream, version, data=f"{stream} {version}"))
+        await append(store, commit("thing/3", 1, tenant=OTHER_TENANT))
+        asked = [*lengths, "thing/3", "thing", "", "thing/1"]
+        found = await store.read_streams(TENANT, asked)
+        assert found == {stream: await store.read_stream(TENANT, stream) for stream in asked}
+        assert {stream: len(commits) for stream, commits in found.items() if commits} == lengths
+        many = await store.read_streams(TENANT, (f"thing/{number}" for number in range(3_000)))
+        assert len(many) == 3_000
+        assert sorted(stream for stream, commits in many.items() if commits) == ["thing/1", "thing/10", "thing/2"]
+        assert await store.read_streams(TENANT, []) == {}
+
     async def test_an_append_has_its_limits(self, store: EventStore) -> None:
         await append(store, commit("full/1", 1, events=MAX_EVENTS))
         await append(store, commit("full/2", 1, data="x" * (MAX_BYTES - 2_000)))

@@ -8,12 +8,13 @@ acknowledged, and that the reads of one client never go back in time, not behind
 import base64
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from atelier_common.commit import Commit
 from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
 from atelier_common.errors import NotFound, Unavailable
+from atelier_common.eventstore.known import KnownVersions, Slot
 from atelier_common.eventstore.layout import (
     COMMIT_INDEXES,
     COMMITS,
@@ -34,7 +35,6 @@ from atelier_common.eventstore.sequencer import SequencerLoop
 _CHUNK_BYTES = 4_000_000
 _SEGMENTS_AT_ONCE = 200
 _TENANTS_AT_ONCE = 1000
-_REMEMBERED_STREAMS = 20_000
 
 
 def random_incarnation() -> str:
@@ -62,7 +62,7 @@ class DocumentEventStore:
         self._documents = documents
         self._new_incarnation = new_incarnation
         self._incarnations: dict[str, str] = {}
-        self._known: dict[tuple[str, str], int] = {}
+        self._known = KnownVersions()
         self.changed = Doorbell()
         self.appended = Doorbell()
         self._loop = (
@@ -121,7 +121,7 @@ class DocumentEventStore:
         for tenant in dict.fromkeys(commit.tenant for commit in commits):
             await self.incarnation(tenant)
         outcomes: list[AppendOutcome] = [VersionTaken() for _ in commits]
-        refused: set[tuple[str, str]] = set()
+        refused: set[Slot] = set()
         for wave in _waves(commits):
             await self._learn_predecessors([commits[index] for index in wave])
             # A predecessor, once there, stays: looking first and inserting then leaves no gap in a stream.
@@ -132,13 +132,13 @@ class DocumentEventStore:
             for index, inserted in zip(ready, await self._documents.write(writes) if writes else [], strict=True):
                 if inserted:
                     outcomes[index] = Appended(commits[index])
-                    self._remember(*_stream(commits[index]), commits[index].version)
+                    self._known.remember(_stream(commits[index]), commits[index].version)
             refused |= {_stream(commits[index]) for index in wave if isinstance(outcomes[index], VersionTaken)}
         self.appended.ring()
         return outcomes
 
     def _follows(self, commit: Commit) -> bool:
-        return self._known.get(_stream(commit), 0) >= commit.version - 1
+        return self._known.reaches(_stream(commit), commit.version - 1)
 
     async def _learn_predecessors(self, commits: Sequence[Commit]) -> None:
         unknown: dict[str, list[Commit]] = {}
@@ -148,14 +148,7 @@ class DocumentEventStore:
         for tenant, asked in unknown.items():
             ids = {commit_id(commit.stream, commit.version - 1): commit for commit in asked}
             for id in await self._documents.find_many(tenant, COMMITS, ids):
-                self._remember(tenant, ids[id].stream, ids[id].version - 1)
-
-    def _remember(self, tenant: str, stream: str, version: int) -> None:
-        """That this version exists, and so every one before it: a fact that never changes."""
-        known = max(version, self._known.pop((tenant, stream), 0))
-        self._known[tenant, stream] = known
-        if len(self._known) > _REMEMBERED_STREAMS:
-            del self._known[next(iter(self._known))]
+                self._known.remember(_stream(ids[id]), ids[id].version - 1)
 
     async def read_stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
         found: list[Commit] = []
@@ -167,7 +160,31 @@ class DocumentEventStore:
             if len(page) < wanted:
                 break
         if found:
-            self._remember(tenant, stream, found[-1].version)
+            self._known.remember((tenant, stream), found[-1].version)
+        return found
+
+    async def read_streams(self, tenant: str, streams: Iterable[str]) -> dict[str, list[Commit]]:
+        found: dict[str, list[Commit]] = {stream: [] for stream in streams}
+        growing = list(found)
+        first, count = 1, 1
+        while (
+            growing
+        ):  # versions 1, then 2 to 5, then 6 to 21 ... of those that have so many: most streams are new or short
+            versions = range(first, first + count)
+            ids = [commit_id(stream, version) for stream in growing for version in versions]
+            documents = await self._documents.find_many(tenant, COMMITS, ids)
+            for stream in growing:
+                for version in versions:
+                    document = documents.get(commit_id(stream, version))
+                    if document is None:
+                        break
+                    found[stream].append(commit_of(tenant, document))
+            first += count
+            count *= 4
+            growing = [stream for stream in growing if len(found[stream]) == first - 1]
+        for stream, commits in found.items():
+            if commits:
+                self._known.remember((tenant, stream), commits[-1].version)
         return found
 
     async def find_command(self, tenant: str, stream: str, command_id: str) -> Commit | None:
@@ -237,7 +254,7 @@ class DocumentEventStore:
         return bytes(content)
 
 
-def _stream(commit: Commit) -> tuple[str, str]:
+def _stream(commit: Commit) -> Slot:
     return commit.tenant, commit.stream
 
 
@@ -245,7 +262,7 @@ def _waves(commits: Sequence[Commit]) -> list[list[int]]:
     """Indexes of the commits, those of one stream one wave apart, so that none is written before its predecessor is
     known.
     """
-    depth: dict[tuple[str, str], int] = {}
+    depth: dict[Slot, int] = {}
     waves: list[list[int]] = []
     for index, commit in enumerate(commits):
         wave = depth.get(_stream(commit), 0)

@@ -4,7 +4,7 @@ A log belongs to one service and one tenant and carries an *incarnation*: an id 
 when it is restored from a backup, so that neighbours notice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,6 +59,13 @@ class EventStore(Protocol):
 
     async def read_stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
         """Commits of a stream in order, from version ``after`` + 1; includes those not yet sequenced."""
+        ...
+
+    async def read_streams(self, tenant: str, streams: Iterable[str]) -> dict[str, list[Commit]]:
+        """Every commit of each of these streams, in order; an empty list for one that does not exist.
+
+        One look-up for all of them, or few: what is about to be decided on is read with this, not stream by stream.
+        """
         ...
 
     async def find_command(self, tenant: str, stream: str, command_id: str) -> Commit | None: ...

@@ -4,11 +4,15 @@ import hashlib
 import sqlite3
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
 
 from atelier_common.commit import Commit
 from atelier_common.doorbell import Doorbell
 from atelier_common.errors import NotFound
+from atelier_common.eventstore.known import KnownVersions, Slot
 from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
 from atelier_common.sqlite.database import SqliteDatabase
 
@@ -25,6 +29,15 @@ _TAIL = 4_000
 """Commits per tenant kept decoded for the readers that follow the log closely."""
 
 
+@dataclass(slots=True)
+class _Written:
+    """What the appends of one tenure of the database have met and written; not yet durable, so nobody else may see it."""
+
+    tenure: int = 0
+    heads: dict[str, int] = field(default_factory=dict)
+    versions: dict[Slot, int] = field(default_factory=dict)
+
+
 class SqliteEventStore:
     """Logs of one service in one SQLite file. See the port for the guarantees.
 
@@ -37,6 +50,8 @@ class SqliteEventStore:
         self._tails: dict[str, deque[Commit]] = {}
         self._incarnations: dict[str, str] = {}
         self._tenants: list[str] | None = None
+        self._known = KnownVersions()
+        self._written = _Written()
         database.add_schema(_SCHEMA)
 
     async def start(self) -> None:
@@ -79,58 +94,66 @@ class SqliteEventStore:
 
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
         for tenant in {commit.tenant for commit in commits}:
-            await self.incarnation(tenant)
+            if tenant not in self._incarnations:
+                await self.incarnation(tenant)
         bodies = [commit.body() for commit in commits]
 
         def insert(connection: sqlite3.Connection) -> list[AppendOutcome]:
-            heads: dict[str, int] = {}
-            refused: set[tuple[str, str]] = set()
+            if self._written.tenure != self._database.tenure:
+                self._written = _Written(self._database.tenure)
+            refused: set[Slot] = set()
             outcomes: list[AppendOutcome] = []
             for commit, body in zip(commits, bodies, strict=True):
                 # What was decided on a commit that is refused here must not follow another writer's in its place.
-                follows = (commit.tenant, commit.stream) not in refused
-                outcome = self._insert(connection, heads, commit, body) if follows else VersionTaken()
-                if isinstance(outcome, VersionTaken):
-                    refused.add((commit.tenant, commit.stream))
-                outcomes.append(outcome)
+                slot = (commit.tenant, commit.stream)
+                if slot not in refused and self._insert(connection, slot, commit, body):
+                    outcomes.append(Appended(commit))
+                else:
+                    refused.add(slot)
+                    outcomes.append(VersionTaken())
             return outcomes
 
         return await self._database.submit(insert, self._committed)
 
-    def _insert(
-        self, connection: sqlite3.Connection, heads: dict[str, int], commit: Commit, body: bytes
-    ) -> AppendOutcome:
-        tenant, stream, version = commit.tenant, commit.stream, commit.version
-        if tenant not in heads:
-            heads[tenant] = connection.execute(
+    def _insert(self, connection: sqlite3.Connection, slot: Slot, commit: Commit, body: bytes) -> bool:
+        (tenant, stream), version, written = slot, commit.version, self._written
+        head = written.heads.get(tenant)
+        if head is None:
+            head = connection.execute(
                 "SELECT COALESCE(MAX(position), 0) FROM commits WHERE tenant = ?", (tenant,)
             ).fetchone()[0]
         if (
             version > 1
+            and written.versions.get(slot, 0) < version - 1
+            and not self._known.reaches(slot, version - 1)
             and connection.execute(
                 "SELECT 1 FROM commits WHERE tenant = ? AND stream = ? AND version = ?", (tenant, stream, version - 1)
             ).fetchone()
             is None
         ):
-            return VersionTaken()
-        position = heads[tenant] + 1
+            return False
         try:
             connection.execute(
                 "INSERT INTO commits (tenant, position, stream, version, body) VALUES (?, ?, ?, ?, ?)",
-                (tenant, position, stream, version, body),
+                (tenant, head + 1, stream, version, body),
             )
         except sqlite3.IntegrityError:
-            return VersionTaken()
-        heads[tenant] = commit.position = position
-        return Appended(commit)
+            return False
+        written.heads[tenant] = commit.position = head + 1
+        written.versions[slot] = version
+        return True
 
     def _committed(self, outcomes: list[AppendOutcome]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Appended):
-                tail = self._tails.setdefault(outcome.commit.tenant, deque(maxlen=_TAIL))
-                if tail and tail[-1].position + 1 != outcome.commit.position:
+                commit = outcome.commit
+                self._known.remember((commit.tenant, commit.stream), commit.version)
+                tail = self._tails.get(commit.tenant)
+                if tail is None:
+                    tail = self._tails[commit.tenant] = deque(maxlen=_TAIL)
+                elif tail and tail[-1].position + 1 != commit.position:
                     tail.clear()
-                tail.append(outcome.commit)
+                tail.append(commit)
         self.changed.ring()
 
     async def read_stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
@@ -139,6 +162,17 @@ class SqliteEventStore:
             (tenant, stream, after, -1 if limit is None else limit),
         )
         return [Commit.from_body(tenant, stream, version, position, body) for version, position, body in rows]
+
+    async def read_streams(self, tenant: str, streams: Iterable[str]) -> dict[str, list[Commit]]:
+        found: dict[str, list[Commit]] = {stream: [] for stream in streams}
+        rows = self._database.reader.execute(
+            "SELECT stream, version, position, body FROM commits "
+            "WHERE tenant = ? AND stream IN (SELECT value FROM json_each(?)) ORDER BY stream, version",
+            (tenant, orjson.dumps(list(found)).decode()),
+        )
+        for stream, version, position, body in rows:
+            found[stream].append(Commit.from_body(tenant, stream, version, position, body))
+        return found
 
     async def find_command(self, tenant: str, stream: str, command_id: str) -> Commit | None:
         for commit in await self.read_stream(tenant, stream):

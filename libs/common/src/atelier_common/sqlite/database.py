@@ -1,8 +1,9 @@
 """One SQLite file whose writers share transactions.
 
 Statements run on the event loop's thread, inside one open transaction, because each takes microseconds; only COMMIT, which waits
-for the disk, runs on a thread of its own. While it runs, new work gathers and becomes the next transaction: group commit. Each
-piece of work has its own savepoint, so one that fails leaves the others alone; a COMMIT that fails fails every piece in it.
+for the disk, runs on a thread of its own. While it runs, new work gathers and becomes the next transaction: group commit. A
+piece of work that fails leaves the others alone: what the group has done so far is undone and done again, each piece in a
+savepoint of its own. A COMMIT that fails fails every piece in it.
 A lone writer on a quick disk is spared the way to the thread and back, which would take longer than its COMMIT.
 
 Nothing is acknowledged, cached or rung before COMMIT has returned. WAL mode, ``synchronous=FULL``, both asserted at start.
@@ -33,11 +34,14 @@ class _Work(Generic[Result]):
     __slots__ = ("after_commit", "done", "error", "result", "run")
 
     def __init__(
-        self, run: Callable[[sqlite3.Connection], Result], after_commit: Callable[[Result], None] | None
+        self,
+        run: Callable[[sqlite3.Connection], Result],
+        after_commit: Callable[[Result], None] | None,
+        done: asyncio.Future[Result],
     ) -> None:
         self.run = run
         self.after_commit = after_commit
-        self.done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.done = done
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -66,6 +70,9 @@ class SqliteDatabase:
         self._reader: sqlite3.Connection | None = None
         self._closing = False
         self._commit_takes = 1.0
+        self.tenure = 0
+        """Rises with each transaction and each undoing. What ``run`` read under one value stays true under it, but for what was
+        written by ``run`` itself: this connection alone holds the right to write meanwhile."""
         self.transactions = 0
         self.rows_written = 0
 
@@ -130,13 +137,14 @@ class SqliteDatabase:
 
         ``after_commit`` is called with the result in the order of the transactions, before anyone waiting is woken. Whatever
         ``run`` raises is raised here and undone alone; a COMMIT that fails raises Unavailable here with nothing written.
+        ``run`` may be called again after its writes were undone because another's failed; what it returns last counts.
         """
         if self._closing or self._task is None:
             raise Unavailable(f"the database {self.path.name} is closed")
-        work = _Work(run, after_commit)
-        self._waiting.append(work)
+        done: asyncio.Future[Result] = self._task.get_loop().create_future()
+        self._waiting.append(_Work(run, after_commit, done))
         self._wake.set()
-        return await work.done
+        return await done
 
     async def _run(self) -> None:
         alone = False
@@ -149,9 +157,12 @@ class SqliteDatabase:
                 continue
             group: list[_Work[Any]] = []
             try:
-                self._fill(group)
+                rows = self._fill(group)
+                self.rows_written += rows
                 alone, before = len(group) == 1, alone
-                await self._durable(here=alone and before and self._commit_takes < _QUICK_COMMIT_SECONDS)
+                # Where every piece was refused there is nothing to wait for.
+                quick = rows == 0 or (alone and before and self._commit_takes < _QUICK_COMMIT_SECONDS)
+                await self._durable(here=quick, counts=rows > 0)
             except BaseException as error:
                 self._give_up(group, error)
                 if not isinstance(error, Exception):
@@ -163,35 +174,58 @@ class SqliteDatabase:
             # Those just answered hand in their next work now, and share a transaction with those who wait.
             await asyncio.sleep(0)
 
-    async def _durable(self, *, here: bool) -> None:
-        """COMMIT, on this thread or on its own; how long it takes is remembered as a running mean."""
+    async def _durable(self, *, here: bool, counts: bool) -> None:
+        """COMMIT, on this thread or on its own; how long it takes is remembered as a running mean where it counts."""
         assert self._writer is not None
         began = time.perf_counter()
         if here:
             self._commit(self._writer)
         else:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, self._writer)
-        self._commit_takes += (time.perf_counter() - began - self._commit_takes) / 8
+        if counts:
+            self._commit_takes += (time.perf_counter() - began - self._commit_takes) / 8
 
-    def _fill(self, group: list[_Work[Any]]) -> None:
+    def _fill(self, group: list[_Work[Any]]) -> int:
+        """Run waiting work inside a new transaction; returns how many rows it changed."""
         writer = self._writer
         assert writer is not None
-        writer.execute("BEGIN IMMEDIATE")
+        self._begin(writer)
+        before = writer.total_changes
+        apart = False
         until = time.perf_counter() + _LONGEST_GROUP_SECONDS
         while self._waiting:
             work = self._waiting.popleft()
             group.append(work)
-            before = writer.total_changes
-            writer.execute("SAVEPOINT work")
-            try:
-                work.result = work.run(writer)
-            except Exception as error:
-                writer.execute("ROLLBACK TO work")
-                work.error = error
-            writer.execute("RELEASE work")
-            self.rows_written += writer.total_changes - before
+            if apart:
+                self._run_apart(writer, work)
+            else:
+                try:
+                    work.result = work.run(writer)
+                except Exception:
+                    apart = True
+                    if writer.in_transaction:
+                        writer.execute("ROLLBACK")
+                    self._begin(writer)
+                    before = writer.total_changes
+                    for each in group:
+                        self._run_apart(writer, each)
             if time.perf_counter() > until:
-                return
+                break
+        return writer.total_changes - before
+
+    def _begin(self, writer: sqlite3.Connection) -> None:
+        writer.execute("BEGIN IMMEDIATE")
+        self.tenure += 1
+
+    def _run_apart(self, writer: sqlite3.Connection, work: _Work[Any]) -> None:
+        writer.execute("SAVEPOINT work")
+        try:
+            work.result = work.run(writer)
+        except Exception as error:
+            writer.execute("ROLLBACK TO work")
+            self.tenure += 1
+            work.error = error
+        writer.execute("RELEASE work")
 
     def _give_up(self, group: list[_Work[Any]], error: BaseException) -> None:
         assert self._writer is not None

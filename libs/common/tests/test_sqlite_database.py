@@ -1,0 +1,154 @@
+"""Group commit on SQLite: pieces of work share a transaction, and none of them pays for another's failure."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from atelier_common.commit import Commit
+from atelier_common.events import StoredEvent
+from atelier_common.eventstore.port import Appended, VersionTaken
+from atelier_common.eventstore.sqlite import SqliteEventStore
+from atelier_common.sqlite.database import SqliteDatabase
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT PRIMARY KEY)"
+
+
+@pytest.fixture(autouse=True)
+def no_transaction_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atelier_common.sqlite.database._LONGEST_GROUP_SECONDS", 60)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    database = SqliteDatabase(tmp_path / "notes.sqlite", SCHEMA)
+    await database.start()
+    yield database
+    await database.close()
+
+
+def note(text: str) -> Callable[[sqlite3.Connection], str]:
+    def write(connection: sqlite3.Connection) -> str:
+        connection.execute("INSERT INTO notes VALUES (?)", (text,))
+        return text
+
+    return write
+
+
+def note_and_fail(text: str) -> Callable[[sqlite3.Connection], str]:
+    def write(connection: sqlite3.Connection) -> str:
+        connection.execute("INSERT INTO notes VALUES (?)", (text,))
+        raise ValueError(text)
+
+    return write
+
+
+def kept(database: SqliteDatabase) -> list[str]:
+    return [text for (text,) in database.reader.execute("SELECT text FROM notes ORDER BY text")]
+
+
+async def together(database: SqliteDatabase, *pieces: Callable[[sqlite3.Connection], str]) -> list[str | BaseException]:
+    """Handed in at the same moment, so that they share a transaction."""
+    before = database.transactions
+    outcomes = await asyncio.gather(*(database.submit(piece) for piece in pieces), return_exceptions=True)
+    assert database.transactions == before + 1, "they did not share a transaction"
+    return outcomes
+
+
+async def test_pieces_that_fail_are_undone_and_leave_those_around_them_alone(database: SqliteDatabase) -> None:
+    outcomes = await together(
+        database,
+        note("a"),
+        note("b"),
+        note_and_fail("lost"),
+        note("c"),
+        note_and_fail("lost too"),
+        note("b"),
+        note("d"),
+    )
+    assert [outcome if isinstance(outcome, str) else type(outcome) for outcome in outcomes] == [
+        "a",
+        "b",
+        ValueError,
+        "c",
+        ValueError,
+        sqlite3.IntegrityError,
+        "d",
+    ]
+    assert kept(database) == ["a", "b", "c", "d"]
+
+
+async def test_what_a_piece_returned_last_is_its_result(database: SqliteDatabase) -> None:
+    runs: list[int] = []
+    tenures: list[int] = []
+
+    def count(connection: sqlite3.Connection) -> str:
+        note("counted")(connection)
+        runs.append(len(runs))
+        tenures.append(database.tenure)
+        return str(len(runs))
+
+    outcomes = await together(database, count, note_and_fail("lost"))
+    assert outcomes[0] == str(len(runs)) == "2"
+    assert tenures[0] < tenures[1]
+    assert kept(database) == ["counted"]
+
+
+def a_commit(stream: str, version: int, command_id: str = "") -> Commit:
+    event = StoredEvent("noted", 1, {"of": stream})
+    return Commit(
+        "fictional", stream, version, (event,), command_id or f"{stream} {version}", "", None, "tester", 1, "", ()
+    )
+
+
+async def test_appends_keep_dense_positions_when_work_beside_them_fails(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "log.sqlite", SCHEMA)
+    store = SqliteEventStore(database)
+    await store.start()
+    await store.append([a_commit("jar/a", 1)])
+    outcomes = await asyncio.gather(
+        store.append([a_commit("jar/b", 1), a_commit("jar/a", 2)]),
+        database.submit(note_and_fail("lost")),
+        store.append([a_commit("jar/b", 2), a_commit("jar/c", 2), a_commit("jar/a", 2, "late"), a_commit("jar/a", 3)]),
+        database.submit(note_and_fail("lost")),
+        store.append([a_commit("jar/b", 3)]),
+        return_exceptions=True,
+    )
+    placed = [
+        [one.commit.position if isinstance(one, Appended) else one for one in outcome]
+        for outcome in outcomes
+        if isinstance(outcome, list)
+    ]
+    # jar/c has no version 1; what follows a refusal in one call was decided on it.
+    assert placed == [[2, 3], [4, VersionTaken(), VersionTaken(), VersionTaken()], [5]]
+    assert [commit.position for commit in await store.read_log("fictional", 0)] == [1, 2, 3, 4, 5]
+    await store.close()
+
+    again = SqliteEventStore(SqliteDatabase(tmp_path / "log.sqlite", SCHEMA))
+    await again.start()
+    found = [(commit.stream, commit.version, commit.position) for commit in await again.read_log("fictional", 0)]
+    assert found == [("jar/a", 1, 1), ("jar/b", 1, 2), ("jar/a", 2, 3), ("jar/b", 2, 4), ("jar/b", 3, 5)]
+    await again.close()
+
+
+async def test_versions_of_a_commit_that_failed_are_not_taken_for_written(tmp_path: Path) -> None:
+    failing = False
+
+    def commit(connection: sqlite3.Connection) -> None:
+        if failing:
+            raise OSError("no space left on the disk")
+        connection.commit()
+
+    store = SqliteEventStore(SqliteDatabase(tmp_path / "log.sqlite", commit=commit))
+    await store.start()
+    await store.append([a_commit("jar/a", 1)])
+    failing = True
+    with pytest.raises(Exception, match="nothing was written"):
+        await store.append([a_commit("jar/a", 2)])
+    failing = False
+    assert await store.append([a_commit("jar/a", 3)]) == [VersionTaken()]
+    (outcome,) = await store.append([a_commit("jar/a", 2)])
+    assert isinstance(outcome, Appended)
+    assert outcome.commit.position == 2
+    await store.close()
