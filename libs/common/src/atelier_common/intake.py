@@ -13,7 +13,7 @@ from atelier_common.commit import Commit
 from atelier_common.errors import Unavailable
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
-from atelier_common.ingested import Held
+from atelier_common.ingested import EMPTY, Held
 from atelier_common.own_copy import OwnCopy
 
 _ROUNDS = 12
@@ -21,8 +21,9 @@ _ROUNDS = 12
 
 @dataclass(slots=True)
 class _Round:
-    """One pass over arrivals: what it will append, and who has to wait for the next pass."""
+    """One pass over arrivals: what is held as it begins, what it will append, and who has to wait for the next pass."""
 
+    ends: dict[Slot, Held]
     commits: list[Commit] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     planned: dict[Slot, Held] = field(default_factory=dict)
@@ -72,18 +73,21 @@ class Intake:
         what was appended meanwhile is dropped then.
         """
         stopped: dict[Slot, Stopped] = {}
-        for tenant in dict.fromkeys(arrival.slot[0] for arrival in arrivals if arrival.envelope is not None):
-            mine = [a.envelope for a in arrivals if a.envelope is not None and a.slot[0] == tenant]
-            if {envelope.incarnation for envelope in mine} != {await self._alignment.follows(tenant)}:
-                stopped.update(await self._alignment.align(tenant, max(envelope.time for envelope in mine)))
+        said: dict[str, list[Envelope]] = {}
+        for arrival in arrivals:
+            if arrival.envelope is not None:
+                said.setdefault(arrival.slot[0], []).append(arrival.envelope)
+        for tenant, envelopes in said.items():
+            if {envelope.incarnation for envelope in envelopes} != {await self._alignment.follows(tenant)}:
+                stopped.update(await self._alignment.align(tenant, max(envelope.time for envelope in envelopes)))
         places = list(range(len(arrivals)))
         away: list[str] = []
         for attempt in range(_ROUNDS):
             if not places:
                 return stopped
-            round_ = _Round()
+            round_ = _Round(await self._ends([arrivals[place] for place in places], guess=attempt == 0))
             for place in places:
-                await self._judge(arrivals[place], place, round_, stopped, away, guess=attempt == 0)
+                await self._judge(arrivals[place], place, round_, stopped, away)
             places = sorted(round_.again + await self._copy.append(round_.commits, round_.places, round_.planned))
         raise Unavailable(f"others write the streams of {self.source} all the time; trying again")
 
@@ -95,15 +99,28 @@ class Intake:
         """Bring one stream to what its owner has. Raises Unavailable where the owner is away."""
         return await self._alignment.synchronise(tenant, stream)
 
+    async def _ends(self, arrivals: Sequence[Arrival], *, guess: bool) -> dict[Slot, Held]:
+        """What the own log holds of each stream. With ``guess`` a first event may say that nothing is held of a stream that is
+        not remembered: the store refuses if that is wrong.
+        """
+        ends: dict[Slot, Held] = {}
+        unknown: set[Slot] = set()
+        for slot, _, envelope, _ in arrivals:
+            if slot in ends or slot in unknown or envelope is None:
+                continue
+            held = self._copy.remembered(slot)
+            if held is not None:
+                ends[slot] = held
+            elif guess and envelope.previous == NOTHING:
+                ends[slot] = EMPTY
+            else:
+                unknown.add(slot)
+        if unknown:
+            ends.update(await self._copy.look_up(unknown))
+        return ends
+
     async def _judge(
-        self,
-        arrival: Arrival,
-        place: int,
-        round_: _Round,
-        stopped: dict[Slot, Stopped],
-        away: list[str],
-        *,
-        guess: bool,
+        self, arrival: Arrival, place: int, round_: _Round, stopped: dict[Slot, Stopped], away: list[str]
     ) -> None:
         slot, envelope = arrival.slot, arrival.envelope
         if envelope is not None and envelope.incarnation != await self._alignment.follows(envelope.tenant):
@@ -121,7 +138,7 @@ class Intake:
             else:
                 stopped[slot] = Stopped(arrival.fault, [arrival.message])
             return
-        held = round_.planned.get(slot) or await self._copy.end(slot, guess and envelope.previous == NOTHING)
+        held = round_.planned.get(slot) or round_.ends[slot]
         if not _joins(held, envelope):
             if slot in round_.planned:
                 round_.postpone(place, slot)
@@ -129,9 +146,9 @@ class Intake:
             gap = await self._fill(slot, away)
             if gap is not None:
                 stopped[slot] = gap
-                await self._judge(arrival, place, round_, stopped, away, guess=False)
+                await self._judge(arrival, place, round_, stopped, away)
                 return
-            held = await self._copy.end(slot)
+            held = round_.ends[slot] = await self._copy.end(slot)
             if envelope.incarnation != await self._alignment.follows(envelope.tenant):
                 return  # while the gap was filled the neighbour turned out to be restored
             if not _joins(held, envelope):

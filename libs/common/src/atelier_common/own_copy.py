@@ -1,7 +1,7 @@
 """This log's own copy of a neighbour's streams: where each ends, and how more is put behind it."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from atelier_common import ingested
 from atelier_common.arrival import Slot
@@ -29,16 +29,27 @@ class OwnCopy:
     async def commits(self, tenant: str, stream: str) -> list[Commit]:
         return await self._store.read_stream(tenant, ingested.own_stream(self._source, stream))
 
-    async def end(self, slot: Slot, guess_empty: bool = False) -> Held:
-        """What the own log holds of a stream. A first event may guess that nothing is held: the store refuses if it is wrong."""
+    def remembered(self, slot: Slot) -> Held | None:
+        """What the own log holds of a stream, if that is remembered."""
         held = self._ends.get(slot)
         if held is not None:
             self._ends.move_to_end(slot)
-            return held
-        if guess_empty:
-            return EMPTY
-        commits = await self.commits(*slot)
-        return ingested.held_by(commits[-1]) if commits else EMPTY
+        return held
+
+    async def end(self, slot: Slot) -> Held:
+        """What the own log holds of a stream."""
+        return self.remembered(slot) or (await self.look_up([slot]))[slot]
+
+    async def look_up(self, slots: Iterable[Slot]) -> dict[Slot, Held]:
+        """What the own log holds of these streams, from the log itself."""
+        asked: dict[str, dict[str, Slot]] = {}
+        for slot in slots:
+            asked.setdefault(slot[0], {})[ingested.own_stream(self._source, slot[1])] = slot
+        ends: dict[Slot, Held] = {}
+        for tenant, streams in asked.items():
+            for name, commits in (await self._store.read_streams(tenant, streams)).items():
+                ends[streams[name]] = ingested.held_by(commits[-1]) if commits else EMPTY
+        return ends
 
     async def append(self, commits: Sequence[Commit], places: Sequence[int], ends: dict[Slot, Held]) -> list[int]:
         """Append in order; the places of those that another writer was faster with."""

@@ -1,7 +1,7 @@
 """The publisher: what leaves a service, made from its log alone and sent in the log's order."""
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
@@ -34,6 +34,10 @@ class ContractEvent:
 
 Translate = Callable[[RecordedEvent], ContractEvent | None]
 """A service's one place that decides what leaves it; a pure function of the event. None keeps the event inside."""
+
+
+_Slot = tuple[str, str, str]
+"""(tenant, incarnation, stream)."""
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class ContractLog:
         self._translate = translate
         self._types = types
         self._remembered = remembered
-        self._last: OrderedDict[tuple[str, str, str], tuple[int, Place]] = OrderedDict()
+        self._last: OrderedDict[_Slot, tuple[int, Place]] = OrderedDict()
 
     def wants(self, present: Set[str]) -> bool:
         """Whether commits with events of these stored types and no others may give anything."""
@@ -96,19 +100,24 @@ class ContractLog:
         """
         incarnation = await self._store.incarnation(tenant)
         leaving = [commit for commit in commits if self._may_leave(commit)]
-        opened = await self._opener.open(tenant, leaving, None)
-        found, start = Outgoing(commits[-1].position), 0
-        for commit in leaving:
+        opened = deque(await self._opener.open(tenant, leaving, None))
+        found, to_come = Outgoing(commits[-1].position), deque(leaving)
+        for commit in commits:
+            slot = (tenant, incarnation, commit.stream)
+            if not to_come or commit is not to_come[0]:
+                self._pass_over(slot, commit.version)
+                continue
+            to_come.popleft()
             events: list[RecordedEvent] = []
-            for event in opened[start : start + len(commit.events)]:
+            for _ in commit.events:
+                event = opened.popleft()
                 if isinstance(event, Unreadable):
                     found.position, found.unreadable = commit.position - 1, event.error
                     return found
                 events.append(event)
-            start += len(events)
-            previous = await self._place_before(tenant, incarnation, commit)
+            previous = await self._place_before(slot, commit)
             said = self._said(incarnation, events, previous)
-            self._remember((tenant, incarnation, commit.stream), commit.version, said[-1][0] if said else previous)
+            self._remember(slot, commit.version, said[-1][0] if said else previous)
             if said:
                 topic = self.topic(commit.stream)
                 found.messages.setdefault(topic, []).extend([message for _, message in said])
@@ -145,16 +154,23 @@ class ContractLog:
                 return ingested.identity(commit) is None
         return False
 
-    async def _place_before(self, tenant: str, incarnation: str, commit: Commit) -> Place:
+    async def _place_before(self, slot: _Slot, commit: Commit) -> Place:
         """The place of the stream's last contract event before ``commit``."""
-        seen, previous = self._last.get((tenant, incarnation, commit.stream), (0, NOTHING))
+        tenant, incarnation, stream = slot
+        seen, previous = self._last.get(slot, (0, NOTHING))
         if seen >= commit.version:
             seen, previous = 0, NOTHING
         if seen < commit.version - 1:
-            between = await self._store.read_stream(tenant, commit.stream, seen, commit.version - 1 - seen)
+            between = await self._store.read_stream(tenant, stream, seen, commit.version - 1 - seen)
             for place, _ in await self._said_in(tenant, incarnation, between):
                 previous = place
         return previous
+
+    def _pass_over(self, slot: _Slot, version: int) -> None:
+        """A commit that gives nothing: what is remembered of its stream, if it stood right before, goes on to it."""
+        known = self._last.get(slot)
+        if known is not None and known[0] == version - 1:
+            self._last[slot] = (version, known[1])
 
     async def _said_in(self, tenant: str, incarnation: str, commits: Sequence[Commit]) -> list[tuple[Place, Message]]:
         """What these commits of a stream give, told as if the stream began with them. Raises UnknownEventType."""
@@ -194,7 +210,7 @@ class ContractLog:
             previous = place
         return made
 
-    def _remember(self, slot: tuple[str, str, str], version: int, last: Place) -> None:
+    def _remember(self, slot: _Slot, version: int, last: Place) -> None:
         self._last[slot] = (version, last)
         self._last.move_to_end(slot)
         if len(self._last) > self._remembered:

@@ -86,11 +86,15 @@ class MemoryBus:
         """Add messages; the end offset of each partition that got any."""
         self._check_open()
         partitions = self._topic(topic)
-        touched = set()
-        for message in messages:
-            number = zlib.crc32(message.key.encode()) % self._count
-            partitions[number].messages.append(message)
-            touched.add(number)
+        touched: set[int] = set()
+        if self._count == 1:
+            partitions[0].messages.extend(messages)
+            touched.update([0] if messages else [])
+        else:
+            for message in messages:
+                number = zlib.crc32(message.key.encode()) % self._count
+                partitions[number].messages.append(message)
+                touched.add(number)
         for group in self._groups.values():
             if topic in group.topics:
                 group.arrived.ring()

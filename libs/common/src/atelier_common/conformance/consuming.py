@@ -78,6 +78,25 @@ class ConsumingSuite(ReadingWorld):
         assert await self.reader.held("note/a") == ["1", "2", "3"]
         assert len(await self.reader.commits("note/a")) == 3
 
+    async def test_what_is_held_of_all_streams_of_a_batch_is_looked_up_at_once(self) -> None:
+        streams = [f"note/{number}" for number in range(8)]
+        for stream in streams:
+            await self.notes.note(stream, "1", "2")
+        await self.settle(*streams)
+        for stream in streams:
+            await self.notes.note(stream, "3", "4")
+        await self.restart()
+        for stream in streams:
+            await self.send(stream, 2, 3)
+        assert await self.reader.take_in() == 16
+        assert self.reader.store.looked_up == 1
+        for stream in streams:
+            await self.send(stream, 4)
+        assert await self.reader.take_in() == 8
+        assert self.reader.store.looked_up == 1
+        for stream in streams:
+            assert await self.reader.held(stream) == ["1", "2", "3", "4"]
+
     async def test_tenants_never_meet(self) -> None:
         await self.notes.note("note/a", "mine")
         await self.notes.note("note/a", "theirs", "theirs too", tenant=OTHER_TENANT)

@@ -1,6 +1,6 @@
 """A small service for the suites of publishing and consuming: notes in folders, of which most leave and some do not."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -215,11 +215,12 @@ class WatchedBackfill:
 
 
 class FailingStore:
-    """An event store whose appends, while ``fails`` is set, raise before or after their effect."""
+    """An event store whose appends, while ``fails`` is set, raise before or after their effect; counts what is looked up."""
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self.fails: str | None = None
+        self.looked_up = 0
 
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
         if self.fails == "before":
@@ -228,6 +229,10 @@ class FailingStore:
         if self.fails == "after":
             raise Unavailable("the reply is lost")
         return outcomes
+
+    async def read_streams(self, tenant: str, streams: Iterable[str]) -> dict[str, list[Commit]]:
+        self.looked_up += 1
+        return await self._store.read_streams(tenant, streams)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
