@@ -13,7 +13,8 @@ from atelier_common.documents.memory import MemoryDocuments
 from atelier_common.documents.port import Insert, Write
 from atelier_common.events import EventRegistry, StoredEvent
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.follower import CURSORS, DURABLE_WITHIN, Follower, Handled, LeadershipLost
+from atelier_common.follower import CURSORS, Follower, Handled, LeadershipLost
+from atelier_common.late_cursors import DURABLE_WITHIN
 from atelier_common.opening import Opener
 from atelier_common.testing.simulation import simulate
 from atelier_common.watching import LogWatch
@@ -28,7 +29,7 @@ class Rig:
     def __init__(self) -> None:
         self.documents = MemoryDocuments()
         self.store = DocumentEventStore(self.documents)
-        self.watch = LogWatch(self.store)
+        self.watch = LogWatch(self.store, self.documents)
         self.seen: list[list[int]] = []
         self.takes = 0.0
         self.versions = 0

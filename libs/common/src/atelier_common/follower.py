@@ -9,11 +9,10 @@ from atelier_common.commit import Commit
 from atelier_common.documents.port import Below, Documents, Replace, Write
 from atelier_common.doorbell import Doorbell
 from atelier_common.eventstore.port import EventStore
+from atelier_common.late_cursors import DURABLE_WITHIN
 from atelier_common.watching import LogWatch
 
 CURSORS = "cursors"
-DURABLE_WITHIN = 0.25
-"""Seconds that the durable cursor may lag behind what is done: what a crash makes a follower do again."""
 _REST_FOR_WORK = 2.0
 _LONGEST_REST = 0.02
 _log = logging.getLogger("atelier.follower")
@@ -48,9 +47,10 @@ class Follower:
     from the cursor after a pause that grows to ``slowest`` seconds; it blocks nobody but itself.
 
     Commits that ``wants`` has no use for are passed over unseen. The position counts in memory as soon as everything up to it is
-    done; the durable cursor is written with the first work after a quarter of a second (``DURABLE_WITHIN``) and at the latest that much
-    later, so it lags by at most this, never leads, and a follower that is replaced may only in this time do what its successor does
-    too. Every follower of the kernel bears that: documents carry watermarks, commands the id of their cause, messages their identity.
+    done. The durable cursor is written with work that comes after a pause, and else by :class:`LateCursors` together with those of the
+    others: it never leads, it lags by at most ``DURABLE_WITHIN``, and a follower that was replaced can only for so long still do what
+    its successor does too. Every follower of the kernel bears that: documents carry watermarks, commands the id of their cause,
+    messages their identity.
 
     After work a follower rests for a moment (twice as long as the work took, at most 20 ms), so that under load more comes at once; the
     first commit after a pause is handled at once.
@@ -77,13 +77,12 @@ class Follower:
         self._slowest = slowest
         self._advanced = advanced
         self._wants = wants
-        self._watch = watch or LogWatch(store)
+        self._watch = watch or LogWatch(store, documents)
         self._bell = Doorbell()
         self._looking = False
         self._positions: dict[str, int] = {}
         self._saved: dict[str, tuple[int, float]] = {}
-        self._save_at: float | None = None
-        self._cursor = asyncio.Lock()
+        self._lost = False
         self._epoch = 0
         self.last_error: str | None = None
 
@@ -110,7 +109,7 @@ class Follower:
         self._epoch = epoch
         self._positions.clear()
         self._saved.clear()
-        self._save_at = None
+        self._lost = False
         time = asyncio.get_running_loop().time
         pause = 0.05
         with self._watch.telling(self):
@@ -140,6 +139,8 @@ class Follower:
     async def _once(self) -> tuple[bool, bool]:
         """Whether something was handled, and whether there is more to be had at once."""
         worked = more = False
+        if self._lost:
+            raise LeadershipLost(self.name)
         for tenant in await self._store.tenants():
             after = self._positions.get(tenant)
             if after is None:
@@ -156,8 +157,6 @@ class Follower:
             if handled.position > after:
                 await self._advance(tenant, handled)
                 worked, more = True, more or handled.position < last
-        if self._save_at is not None and asyncio.get_running_loop().time() >= self._save_at:
-            await self.save()
         return worked, more
 
     async def _claim(self, tenant: str) -> int:
@@ -178,45 +177,50 @@ class Follower:
         return position
 
     async def _advance(self, tenant: str, handled: Handled) -> None:
-        if asyncio.get_running_loop().time() >= self._saved[tenant][1] + DURABLE_WITHIN:
-            await self._write(handled.writes, {tenant: handled.position})
-        elif handled.writes:
-            await self._documents.write(handled.writes)
+        saved, when = self._saved[tenant]
+        now = asyncio.get_running_loop().time()
+        # A cursor that is late is written with the others; so two writes of one cursor never overtake each other.
+        if saved < self._positions[tenant] or now < when + DURABLE_WITHIN:
+            if handled.writes:
+                await self._documents.write(handled.writes)
+        else:
+            cursor = self._cursor(tenant, handled.position)
+            outcomes = await self._documents.write([*handled.writes, cursor])
+            self.saved([cursor], outcomes[-1:])
+            if self._lost:
+                raise LeadershipLost(self.name)
         self._move(tenant, handled.position)
+
+    def _cursor(self, tenant: str, position: int) -> Replace:
+        body = {"position": position, "epoch": self._epoch}
+        return Replace(tenant, CURSORS, self.name, body, {"epoch": self._epoch})
 
     def _move(self, tenant: str, position: int) -> None:
         self._positions[tenant] = position
-        if self._save_at is None and self._saved[tenant][0] < position:
-            loop = asyncio.get_running_loop()
-            # On the stroke of the clock, so that all followers of a database share a transaction.
-            self._save_at = (loop.time() // DURABLE_WITHIN + 1) * DURABLE_WITHIN
-            loop.call_at(self._save_at, self.wake)
+        if self._saved[tenant][0] < position:
+            self._watch.cursors.later(self)
         if self._advanced is not None:
             self._advanced(tenant, position)
 
-    async def save(self) -> None:
-        """Make the cursors durable where they stand. Raises LeadershipLost where a newer epoch has claimed one."""
-        self._save_at = None
-        try:
-            await self._write((), dict(self._positions))
-        except BaseException:
-            self._save_at = asyncio.get_running_loop().time()
-            raise
+    def unsaved(self) -> list[Replace]:
+        """What makes the cursors durable where they stand."""
+        behind = [(tenant, at) for tenant, at in self._positions.items() if self._saved[tenant][0] < at]
+        return [self._cursor(tenant, position) for tenant, position in behind]
 
-    async def _write(self, writes: Sequence[Write], positions: dict[str, int]) -> None:
-        # One at a time, so that a cursor moves forward only.
-        async with self._cursor:
-            behind = {tenant: position for tenant, position in positions.items() if position > self._saved[tenant][0]}
-            cursors = [
-                Replace(
-                    tenant, CURSORS, self.name, {"position": position, "epoch": self._epoch}, {"epoch": self._epoch}
-                )
-                for tenant, position in behind.items()
-            ]
-            if not writes and not cursors:
-                return
-            outcomes = await self._documents.write([*writes, *cursors])
-            if not all(outcomes[len(writes) :]):
-                raise LeadershipLost(self.name)
-            now = asyncio.get_running_loop().time()
-            self._saved.update({tenant: (position, now) for tenant, position in behind.items()})
+    def saved(self, written: Sequence[Replace], outcomes: Sequence[bool]) -> None:
+        """These cursors were written; one that was not is a newer epoch's, and this follower is fenced off."""
+        now = asyncio.get_running_loop().time()
+        for cursor, outcome in zip(written, outcomes, strict=True):
+            if cursor.body["epoch"] != self._epoch:
+                continue
+            if outcome:
+                self._saved[cursor.tenant] = (cursor.body["position"], now)
+            else:
+                self._lost = True
+                self.wake()
+
+    async def save(self) -> None:
+        """Make the cursors durable now. Raises LeadershipLost where a newer epoch has claimed one."""
+        await self._watch.cursors.save()
+        if self._lost:
+            raise LeadershipLost(self.name)

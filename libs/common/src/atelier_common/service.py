@@ -59,7 +59,7 @@ class Service:
         self.clock = clock
         self.commands = Commands(store)
         self.timers = Timers(documents, clock)
-        self._watch = LogWatch(store)
+        self._watch = LogWatch(store, documents)
         self._bus = bus
         self._backfills = backfills or {}
         self._owner = owner or str(uuid.uuid4())
@@ -354,7 +354,7 @@ class Service:
         """So that the next start finds nothing to do again; where it fails, that start only does a moment's work anew."""
         with suppress(Exception):
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                await asyncio.gather(*(follower.save() for follower in self._followers()))
+                await self._watch.cursors.save()
 
 
 def _say_why(task: asyncio.Task[None]) -> None:

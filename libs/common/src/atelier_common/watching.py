@@ -1,4 +1,4 @@
-"""One look at a service's log for all who follow it."""
+"""One look at a service's log for all who follow it, and one write of their cursors."""
 
 import asyncio
 import logging
@@ -6,13 +6,15 @@ from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Protocol
 
+from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
+from atelier_common.late_cursors import Kept, LateCursors
 
 _AT_ONCE = 500
 _log = logging.getLogger("atelier.watching")
 
 
-class Told(Protocol):
+class Told(Kept, Protocol):
     """Whoever follows the log and is told what came."""
 
     def told(self, tenant: str, before: int, last: int, present: Set[str]) -> None:
@@ -31,7 +33,8 @@ class LogWatch:
     counts: followers read the log themselves. It also wakes each of them every ``idle`` seconds, whatever it saw.
     """
 
-    def __init__(self, store: EventStore, *, idle: float = 1.0) -> None:
+    def __init__(self, store: EventStore, documents: Documents, *, idle: float = 1.0) -> None:
+        self.cursors = LateCursors(documents)
         self._store = store
         self._idle = idle
         self._followers: dict[Told, None] = {}
@@ -49,6 +52,7 @@ class LogWatch:
             yield
         finally:
             self._followers.pop(follower, None)
+            self.cursors.forget(follower)
             if not self._followers:
                 self._task.cancel()
                 self._task = None
