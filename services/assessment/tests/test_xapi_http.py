@@ -439,3 +439,16 @@ async def test_nothing_of_an_erased_learner_is_shown_and_new_evidence_is_parked(
     await school.client().post(STATEMENTS, json=statement(1, "learner-2", fractions))
     (parked,) = await parked_of(school)
     assert parked["reasons"] == ["unknown-learner"]
+
+
+async def test_a_batch_with_a_voiding_in_it_is_all_or_nothing_and_names_the_statement_that_refuses_it(
+    school, statement: Make, fractions
+):
+    client, first = school.client(), statement(1, competency=fractions)
+    await client.post(STATEMENTS, json=first)
+    taken = {**first, "result": {"success": False}}
+    answer = await client.post(STATEMENTS, json=[statement(2), voiding(9, first["id"]), taken])
+    assert (answer.status_code, answer.json()["index"]) == (409, 2)
+    (standing,) = await mastery_of(school)
+    assert standing["evidence_count"] == 1
+    assert (await client.get(STATEMENTS, params={"statementId": voiding(9, "")["id"]})).status_code == 404

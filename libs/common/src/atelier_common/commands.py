@@ -91,6 +91,7 @@ class _Batch:
     slots: list[Slot]
     lanes: Sequence[Lane]
     trace: str | None
+    together: bool
     outcomes: list[Accepted | AtelierError | None]
 
 
@@ -130,20 +131,33 @@ class Commands:
 
         With ``lanes``, one for each request, what comes later in a lane than a refusal is not decided but refused alike.
         """
+        return [outcome for outcome in await self._execute(requests, lanes, False) if outcome is not None]
+
+    async def execute_together(self, requests: Sequence[Request]) -> list[Accepted | AtelierError | None]:
+        """The outcome of each command, in order; where one is refused, none is appended, and None says that it was not tried.
+
+        They are decided together and appended together, but they are streams of their own: what another process does at the same
+        moment, or a store that breaks, is reported for the command that it met, while others of the call may be durable.
+        """
+        return await self._execute(requests, (), True)
+
+    async def _execute(
+        self, requests: Sequence[Request], lanes: Sequence[Lane], together: bool
+    ) -> list[Accepted | AtelierError | None]:
         if not requests:
             return []
         slots = [(request.context.tenant, request.stream) for request in requests]
         traces = {request.context.trace for request in requests}
         with _span(slots, traces):
             here = tracing.current_traceparent() if len(traces) == 1 else None
-            batch = _Batch(requests, slots, lanes, here, [None] * len(requests))
+            batch = _Batch(requests, slots, lanes, here, together, [None] * len(requests))
             mine = set(slots)
             await self._turns.take(mine)
             try:
                 await self._settle_all(batch)
             finally:
                 self._turns.give_back(mine)
-        return [outcome for outcome in batch.outcomes if outcome is not None]
+        return batch.outcomes
 
     async def load(self, decider: Decider[Any, Any, Any], tenant: str, key: str) -> tuple[Any, int]:
         """The present state of an aggregate and its version (0: it does not exist)."""
@@ -208,7 +222,7 @@ class Commands:
             folded[slot] = decided.after
             decided_here[identity] = decided
             proposals.append(decided)
-        if not proposals:
+        if not proposals or (batch.together and any(isinstance(outcome, AtelierError) for outcome in outcomes)):
             return []
         again = await self._append(batch, proposals)
         for place, first in repeats:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from atelier_common.commands import Accepted
 from atelier_common.commit import Context
 from atelier_common.errors import AtelierError, Forbidden, NotFound
 from atelier_common.http.direct import Handler
@@ -110,19 +109,17 @@ async def _store(
     """Store all of them, or raise what refuses them. Headers of the answer."""
     sender = sender_of(caller, "xapi")
     reports = [report for report in read if isinstance(report, Report)]
-    requests = await parts.recorder.requests(context, sender, reports)
+    evidence = iter(await parts.recorder.requests(context, sender, reports))
+    requests = []
     for report in read:
-        if isinstance(report, VoidingReport):
+        if isinstance(report, Report):
+            requests.append(next(evidence))
+        else:
             voiding = parts.recorder.voiding(context, sender, report.reference, report.target, report.performed_at)
             await _may_void(parts, voiding.command.target, caller)
             requests.append(voiding)
-    if len(requests) > 1:
-        await parts.recorder.refuse_taken(requests)
-    last = ""
-    for outcome in await parts.commands.execute_many(requests):
-        if not isinstance(outcome, Accepted):
-            raise outcome
-        last = f"{outcome.stream}@{outcome.version}"
+    stored = await parts.recorder.record_all(requests)
+    last = f"{stored[-1].stream}@{stored[-1].version}" if stored else ""
     return {CONSISTENT: moment(context.now), "X-Atelier-After": last}
 
 

@@ -11,7 +11,7 @@ from atelier_common.errors import AtelierError, IdentityTaken
 from atelier_common.ids import derive_id
 from atelier_common.privacy.keysource import KeySource
 
-from atelier_assessment.domain.attempt import RecordEvidence, StateVoiding, Unheard, Voiding, attempt
+from atelier_assessment.domain.attempt import RecordEvidence, StateVoiding, attempt
 from atelier_assessment.domain.evidence import Circumstances, Evidence
 from atelier_assessment.domain.provider import Provider, provider
 from atelier_assessment.recording.known import Known
@@ -100,22 +100,22 @@ class Recorder:
             requests.append(Request(attempt, key, command, _as_part(context, f"{key}:{evidence.digest}")))
         return requests
 
-    async def refuse_taken(self, requests: Sequence[Request]) -> None:
-        """Raises IdentityTaken if any of these identities stands for other content: before anything of a batch is stored."""
-        for index, request in enumerate(requests):
-            state, _ = await self._commands.load(attempt, request.context.tenant, request.key)
-            if isinstance(state, Unheard):
-                continue
-            command = request.command
-            held = state.stated.digest if isinstance(state, Voiding) else getattr(state.evidence, "digest", None)
-            offered = command.evidence.digest if isinstance(command, RecordEvidence) else command.digest
-            if held is not None and held != offered:
-                reference = command.evidence.reference if isinstance(command, RecordEvidence) else command.reference
+    async def record_all(self, requests: Sequence[Request]) -> Sequence[Accepted]:
+        """All of them or none. Raises what refuses one; of a batch IdentityTaken says the ``index``, and that nothing was stored."""
+        accepted: list[Accepted] = []
+        for index, outcome in enumerate(await self._commands.execute_together(requests)):
+            if isinstance(outcome, IdentityTaken) and len(requests) > 1:
+                reference = outcome.extensions["id"]
                 raise IdentityTaken(
                     f"{reference} was accepted before with other content; nothing of this request was stored",
                     id=reference,
                     index=index,
                 )
+            if isinstance(outcome, AtelierError):
+                raise outcome
+            if outcome is not None:
+                accepted.append(outcome)
+        return accepted
 
     def voiding(self, context: Context, sender: Sender, reference: str, target: str, performed_at: int) -> Request:
         """The command that claims a voiding statement's identity."""
