@@ -1,18 +1,24 @@
 """Each invariant finds what breaks it, and nothing in a log that is whole."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from atelier_common import verify
-from atelier_common.commit import RecordedEvent
+from atelier_common.bus.memory import MemoryBus
+from atelier_common.clock import SystemClock
+from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.conformance.material import append, commit
 from atelier_common.documents.memory import MemoryDocuments
 from atelier_common.documents.port import Body, Delete, Insert, Replace
-from atelier_common.events import EventRegistry
+from atelier_common.events import EventRegistry, StoredEvent
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id, segment_id
 from atelier_common.eventstore.sequencer import Sequencer
+from atelier_common.projecting import flip
 from atelier_common.projection import Projection, by_stream_key
+from atelier_common.service import Service
 
 T = "north"
 
@@ -126,3 +132,56 @@ async def test_a_read_model_that_is_no_rebuild_is_found(log: Log, held: Body | N
         await log.documents.write([Insert(T, "counts.v1.0", "1", held)])
     found = await verify.check_read_model(only_a, "counts.v1.0", log.store, log.documents, registry, T)
     assert {violation.subject for violation in found} == wrong
+
+
+class _CountingStore(DocumentEventStore):
+    """Knows how often each position was read from the log."""
+
+    reads: Counter[int]
+
+    async def read_log(self, tenant: str, after: int, limit: int = 500) -> list[Commit]:
+        page = await super().read_log(tenant, after, limit)
+        self.reads.update(commit.position for commit in page)
+        return page
+
+
+class _CountingRegistry(EventRegistry):
+    decoded = 0
+
+    def decode(self, stored: StoredEvent) -> Any:
+        self.decoded += 1
+        return super().decode(stored)
+
+
+async def test_a_log_is_read_and_decoded_once_for_all_read_models_and_neighbours(log: Log) -> None:
+    registry = _CountingRegistry()
+    registry.event("thing.happened")(_Happened)
+    store = _CountingStore(log.documents, sequencing=False)
+    store.reads = Counter()
+    service = Service("thing", registry, store=store, documents=log.documents, bus=MemoryBus(), clock=SystemClock())
+    for name in ("first", "second", "third"):
+        projection = Projection(name, 1, by_stream_key, _count)
+        model = service.project(projection)
+        await flip(log.documents, projection, 0, model)
+        await log.documents.write(
+            [
+                Insert(T, "cursors", f"projection:{name}.v1.0", {"position": 12, "epoch": 1}),
+                Insert(T, f"{name}.v1.0", "1", {"count": 12, "watermark": 12}),
+            ]
+        )
+    service.publish(lambda _event: None)
+    assert await verify.check_service(service, T, {}) == []
+    assert store.reads == dict.fromkeys(range(1, 13), 1)
+    assert registry.decoded == 12
+
+
+async def test_a_document_that_goes_on_while_it_is_compared_is_followed_to_its_own_watermark(log: Log) -> None:
+    registry = EventRegistry()
+    registry.event("thing.happened")(_Happened)
+    counts = Projection("counts", 1, by_stream_key, _count)
+    await log.documents.write([Insert(T, "cursors", "projection:counts.v1.0", {"position": 7, "epoch": 1})])
+    await log.documents.write([Insert(T, "counts.v1.0", "1", {"count": 9, "watermark": 9})])
+    assert await verify.check_read_model(counts, "counts.v1.0", log.store, log.documents, registry, T) == []
+    await log.change("counts.v1.0", "1", count=8)
+    found = await verify.check_read_model(counts, "counts.v1.0", log.store, log.documents, registry, T)
+    assert [violation.subject for violation in found] == ["counts.v1.0/1"]

@@ -2,102 +2,51 @@
 events verify``.
 
 Each check reads only through the ports, changes nothing, may run while the service works, and returns what it found
-wrong: nothing, if all is well. It reads the whole log, so it belongs on a quiet hour or a replica.
+wrong: nothing, if all is well. A log is read and decoded once for all of them, and each stream beside it as a stream.
+Memory is bounded: beyond a number of streams and documents a temporary file holds what was learnt.
 """
 
-import asyncio
-import base64
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import orjson
-
-from atelier_common import ingested
 from atelier_common.backfill import Backfill
-from atelier_common.bus.envelope import NOTHING, Envelope, decode
-from atelier_common.commit import Commit
-from atelier_common.documents.port import Body, Documents
+from atelier_common.documents.port import Documents
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import CURSORS
-from atelier_common.ids import derive_id
-from atelier_common.opening import Opener, Unreadable
-from atelier_common.parking import Parking
+from atelier_common.held_facts import AskedSayings, GatheredSayings, HeldFacts, Sayings
+from atelier_common.log_order import LogOrder
 from atelier_common.projecting import active_build
 from atelier_common.projection import Projection
+from atelier_common.reading_through import Events, Pass
+from atelier_common.refold import Refold
 from atelier_common.service import Service
+from atelier_common.sqlite.scratch import Scratch
+from atelier_common.violation import Violation
 
 _PAGE = 500
+_IN_MEMORY = 400_000
 
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing that must never be. ``subject`` is a stream, a document or a cursor; nothing here is a personal value."""
-
-    rule: str
-    tenant: str
-    subject: str
-    detail: str
+Told = Callable[[str, int, int], None]
+"""Progress: the service whose log is read, how many commits of it are, of how many."""
 
 
 async def check_log(store: EventStore, tenant: str) -> list[Violation]:
     """Positions are dense, streams whole and in order, command ids unique in their stream, and streams read as the log
     does.
     """
-    found: list[Violation] = []
-    head, position = await store.head(tenant), 0
-    versions: dict[str, int] = {}
-    commands: dict[tuple[str, str], int] = {}
-    digests: dict[str, bytes] = {}
-    while page := await store.read_log(tenant, position, _PAGE):
-        await _others_turn()
-        for commit in page:
-            position += 1
-            stream = commit.stream
-            if commit.position != position:
-                found.append(
-                    Violation("dense positions", tenant, stream, f"{commit.position} where {position} belongs")
-                )
-            if commit.version != versions.get(stream, 0) + 1:
-                found.append(
-                    Violation(
-                        "stream order", tenant, stream, f"version {commit.version} after {versions.get(stream, 0)}"
-                    )
-                )
-            versions[stream] = commit.version
-            first = commands.setdefault((stream, commit.command_id), commit.version)
-            if first != commit.version:
-                detail = f"versions {first} and {commit.version} are of command {commit.command_id}"
-                found.append(Violation("one commit per command", tenant, stream, detail))
-            digests[stream] = _chained(digests.get(stream, b""), commit)
-    if position < head:
-        found.append(Violation("dense positions", tenant, "", f"the log ends at {position} and its head says {head}"))
-    for stream, version in versions.items():
-        await _others_turn()
-        digest = b""
-        for commit in await store.read_stream(tenant, stream, limit=version):
-            digest = _chained(digest, commit)
-        if digest != digests[stream]:
-            found.append(Violation("one log", tenant, stream, "read as a stream it is not what stands in the log"))
-    return found
-
-
-async def _others_turn() -> None:
-    """Let the service work on: a store that answers from memory or a local file never waits, and leases have to be kept."""
-    await asyncio.sleep(0)
-
-
-def _chained(before: bytes, commit: Commit) -> bytes:
-    return hashlib.sha256(before + commit.version.to_bytes(8) + commit.body()).digest()
+    order = LogOrder(store, tenant)
+    await Pass(store, tenant).run(order, None)
+    return order.found
 
 
 async def check_segments(documents: Documents, tenant: str) -> list[Violation]:
     """For a log kept in documents: segments follow each other, and every commit that is not pending stands in just one."""
     found: list[Violation] = []
     number, last = 0, 0
-    placed: dict[str, int] = {}
+    placed = Scratch(_IN_MEMORY)
     low: str | None = None
     while segments := await documents.scan(tenant, SEGMENTS, low=low, limit=_PAGE):
         for id, segment in segments:
@@ -107,23 +56,24 @@ async def check_segments(documents: Documents, tenant: str) -> list[Violation]:
                 found.append(Violation("segments follow each other", tenant, id, f"does not follow position {last}"))
             for position, (stream, version) in enumerate(segment["commits"], segment["first"]):
                 key = commit_id(stream, version)
-                if key in placed:
-                    detail = f"version {version} has the positions {placed[key]} and {position}"
+                if (before := placed.get(key)) is not None:
+                    detail = f"version {version} has the positions {before} and {position}"
                     found.append(Violation("one position per commit", tenant, stream, detail))
-                placed[key] = position
+                placed.put(key, position)
             last, low = segment["last"], id + "\x00"
     low = None
     while commits := await documents.scan(tenant, COMMITS, low=low, limit=_PAGE):
         for id, body in commits:
-            held = placed.pop(id, None)
+            held = placed.pop(id)
             if "pending" not in body and (held is None or body.get("position") != held):
                 # Placed after the segments were read here, it has a position beyond them.
                 if held is None and body.get("position", 0) > last:
                     continue
                 detail = f"version {body['version']} says {body.get('position')}, the segments say {held}"
                 found.append(Violation("one position per commit", tenant, body["stream"], detail))
-            low = id + "\x00"
+        low = commits[-1][0] + "\x00"
     found += [Violation("no hole in the log", tenant, id, f"position {at} has no commit") for id, at in placed.items()]
+    placed.close()
     return found
 
 
@@ -157,63 +107,10 @@ async def check_read_model(
 
     ``collection`` is the build that is read. Parked keys wait and are left out.
     """
-    follower = f"projection:{collection}"
-    cursor = await documents.find(tenant, CURSORS, follower)
-    reached = 0 if cursor is None else int(cursor["position"])
-    held: dict[str, tuple[int, bytes]] = {}
-    low: str | None = None
-    while page := await documents.scan(tenant, collection, low=low, limit=_PAGE):
-        for key, body in page:
-            held[key] = (body["watermark"], _digest(body))
-            low = key + "\x00"
-    left_out = {entry.key for entry in await Parking(documents).parked(tenant, follower)}
-    rebuilt = await _apply_anew(projection, store, registry, tenant, left_out, reached, held)
-    found: list[Violation] = []
-    for key in (held.keys() | rebuilt.keys()) - left_out:
-        kept, anew = held.get(key), rebuilt.get(key)
-        if kept is None or anew is None or kept != (anew["watermark"], _digest(anew)):
-            detail = f"stands at {kept and kept[0]}, and applying the log anew gives {anew and anew['watermark']}"
-            found.append(Violation("read models are rebuilds", tenant, f"{collection}/{key}", detail))
-    return found
-
-
-async def _apply_anew(
-    projection: Projection,
-    store: EventStore,
-    registry: EventRegistry,
-    tenant: str,
-    left_out: set[str],
-    reached: int,
-    held: dict[str, tuple[int, bytes]],
-) -> dict[str, Body]:
-    """Documents from the log alone, each up to ``reached`` or, where its stored one is ahead of that, up to its
-    watermark.
-    """
-    opener = Opener(store, registry)
-    rebuilt: dict[str, Body] = {}
-    last = max([reached, *(watermark for watermark, _ in held.values())])
-    position = 0
-    while position < last and (commits := await store.read_log(tenant, position, _PAGE)):
-        await _others_turn()
-        position = commits[-1].position
-        for opened in await opener.open(tenant, commits, projection.types):
-            if isinstance(opened, Unreadable):
-                continue
-            for key in projection.keys(opened):
-                if key in left_out or opened.position > max(reached, held.get(key, (0, b""))[0]):
-                    continue
-                before = rebuilt.get(key)
-                visible = None if before is None or before.get("deleted") else before
-                document = projection.apply(visible, opened, key)
-                rebuilt[key] = {
-                    **(document if document is not None else {"deleted": True}),
-                    "watermark": opened.position,
-                }
-    return rebuilt
-
-
-def _digest(body: Body) -> bytes:
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+    refold = Refold(projection, documents, tenant)
+    await refold.begin(collection)
+    await Pass(store, tenant).run(None, Events(store, registry, tenant, [refold]))
+    return await refold.differences(collection, store, registry)
 
 
 async def check_cursors(store: EventStore, documents: Documents, tenant: str) -> list[Violation]:
@@ -234,54 +131,91 @@ async def check_ingested(
 
     With ``complete`` it must also have come to the end. Facts of an earlier incarnation of the neighbour are left out.
     """
-    found: list[Violation] = []
-    incarnation = await owner.incarnation(tenant)
-    for stream in await owner.streams(tenant, topics):
-        await _others_turn()
-        name = ingested.own_stream(source, stream)
-        # First what is held here, then what was said: while both go on, nothing can have come in that was not said.
-        held = await store.read_stream(tenant, name)
-        theirs = [decode(message) for message in await owner.contract_events(tenant, stream, NOTHING)]
-        mine: list[Commit] = []
-        for commit in held:
-            identity = ingested.identity(commit)
-            if identity is None or identity[0] != incarnation:
-                continue
-            if commit.command_id == derive_id(tenant, incarnation, f"resynchronise:{name}", commit.version):
-                # The stream follows a restored neighbour from here on; what came before is agreed.
-                mine, theirs = [], [envelope for envelope in theirs if envelope.place > identity[1]]
-            else:
-                mine.append(commit)
-        if len(mine) > len(theirs) or not all(_stands_as_published(*pair) for pair in zip(mine, theirs, strict=False)):
-            found.append(Violation("facts stand as published", tenant, name, "order or content is not the owner's"))
-        elif complete and len(mine) < len(theirs):
-            detail = f"{len(mine)} of {len(theirs)} contract events have come in"
-            found.append(Violation("facts stand as published", tenant, name, detail))
-    return found
-
-
-def _stands_as_published(commit: Commit, envelope: Envelope) -> bool:
-    """A type that is not subscribed to leaves only its place, without the event."""
-    said = [(event.type, event.data) for event in commit.events]
-    payload = {"pb": base64.b64encode(envelope.payload).decode("ascii")}
-    return commit.command_id == envelope.id and said in ([], [(envelope.type, payload)])
+    facts = HeldFacts(tenant, source, topics, await owner.incarnation(tenant), await store.head(tenant))
+    await Pass(store, tenant, [facts]).run(None, None)
+    return await facts.differences(AskedSayings(tenant, owner), complete=complete)
 
 
 async def check_service(service: Service, tenant: str, owners: Mapping[str, Backfill]) -> list[Violation]:
     """Everything above for one service and tenant; ``owners`` are the neighbours that can be asked, by name."""
-    store, documents = service.store, service.documents
-    found = [
-        *await check_log(store, tenant),
-        *await check_segments(documents, tenant),
-        *await check_cursors(store, documents, tenant),
-    ]
-    for model in service.models.values():
-        build = await active_build(documents, model.projection)
-        if build is not None:
-            collection = model.projection.collection(build)
-            found += await check_read_model(model.projection, collection, store, documents, service.registry, tenant)
-    for subscription in service.subscriptions:
-        if subscription.source in owners:
-            owner = owners[subscription.source]
-            found += await check_ingested(store, tenant, subscription.source, subscription.topics, owner)
+    return (await check_services({service.name: service}, tenant, owners))[service.name]
+
+
+async def check_services(
+    services: Mapping[str, Service], tenant: str, owners: Mapping[str, Backfill], told: Told | None = None
+) -> dict[str, list[Violation]]:
+    """Everything above for the services of one process, by name; each log is read once, also for what neighbours hold of it.
+
+    ``owners`` can be asked for incarnations and, where they are not among ``services``, for what they published.
+    """
+    # Every own copy is looked at as it is now, before any log is read: what is in it was said by then.
+    checks = [await _ServiceCheck.begin(service, tenant, owners, services) for service in services.values()]
+    for check in checks:
+        await check.read(told)
+    found = {check.service.name: await check.violations() for check in checks}
+    sayings: dict[str, Sayings] = {name: AskedSayings(tenant, owner) for name, owner in owners.items()}
+    sayings |= {check.service.name: check.sayings for check in checks if check.sayings is not None}
+    for check in checks:
+        for held in check.facts:
+            found[check.service.name] += await held.differences(sayings[held.source])
+    for check in checks:
+        check.close()
     return found
+
+
+@dataclass
+class _ServiceCheck:
+    """One service's log and all that is compared with it."""
+
+    service: Service
+    tenant: str
+    order: LogOrder
+    refolds: list[Refold]
+    facts: list[HeldFacts]
+    sayings: GatheredSayings | None
+
+    @classmethod
+    async def begin(
+        cls, service: Service, tenant: str, owners: Mapping[str, Backfill], together: Mapping[str, Service]
+    ) -> "_ServiceCheck":
+        refolds: list[Refold] = []
+        for model in service.models.values():
+            build = await active_build(service.documents, model.projection)
+            if build is not None:
+                refold = Refold(model.projection, service.documents, tenant)
+                await refold.begin(model.projection.collection(build))
+                refolds.append(refold)
+        facts = [
+            HeldFacts(tenant, one.source, one.topics, await owner.incarnation(tenant), await service.store.head(tenant))
+            for one in service.subscriptions
+            if (owner := owners.get(one.source)) is not None
+        ]
+        wanted = any(one.source == service.name for other in together.values() for one in other.subscriptions)
+        translate = service.publisher.contracts.translate if wanted and service.publisher is not None else None
+        sayings = None if translate is None else GatheredSayings(service.name, translate)
+        return cls(service, tenant, LogOrder(service.store, tenant), refolds, facts, sayings)
+
+    async def read(self, told: Told | None) -> None:
+        store, name = self.service.store, self.service.name
+        events = Events(store, self.service.registry, self.tenant, self.refolds, self.sayings)
+        heard = None if told is None else partial(told, name)
+        await Pass(store, self.tenant, self.facts).run(self.order, events, heard)
+
+    async def violations(self) -> list[Violation]:
+        """All that this service's own log and documents tell."""
+        store, documents = self.service.store, self.service.documents
+        found = [
+            *self.order.found,
+            *await check_segments(documents, self.tenant),
+            *await check_cursors(store, documents, self.tenant),
+        ]
+        for refold in self.refolds:
+            build = await active_build(documents, refold.projection)
+            if build is not None:
+                collection = refold.projection.collection(build)
+                found += await refold.differences(collection, store, self.service.registry)
+        return found
+
+    def close(self) -> None:
+        if self.sayings is not None:
+            self.sayings.close()

@@ -113,11 +113,27 @@ def routes(atelier: Atelier) -> APIRouter:
         build = await _service(atelier, given.service).rebuild(given.projection)
         return JsonResponse({"projection": given.projection, "build": build})
 
+    verifying: dict[str, dict[str, dict[str, int]]] = {}
+
+    @router.get("/verify")
+    async def how_far(caller: CallerDep) -> JsonResponse:
+        """How far a check that goes on has read each log; empty while none does."""
+        require(caller, *OPERATORS)
+        return JsonResponse({"read": verifying.get(caller.tenant, {})})
+
     @router.post("/verify")
     async def check(caller: CallerDep, rebuild: bool = True) -> JsonResponse:
         """Check every invariant of every log of the tenant; ``rebuild`` compares read models with a fresh fold of the log."""
         require(caller, *OPERATORS)
-        report = await verify(atelier, caller.tenant, rebuild=rebuild)
+        reached = verifying[caller.tenant] = {}
+
+        def told(service: str, done: int, of: int) -> None:
+            reached[service] = {"commits": done, "of": of}
+
+        try:
+            report = await verify(atelier, caller.tenant, rebuild=rebuild, told=told)
+        finally:
+            verifying.pop(caller.tenant, None)
         if not report:
             raise NotFound("this tenant has no log")
         return JsonResponse({"clean": all(not lines for lines in report.values()), "violations": report})

@@ -1,5 +1,6 @@
 """`atelier events`: look at the logs, let parked keys catch up, rebuild read models, verify every invariant."""
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -21,6 +22,8 @@ from atelier_standalone.client import Client
 app = typer.Typer(help="Look after the logs: tail, parked, unpark, rebuild, verify.", no_args_is_help=True)
 ServiceArgument = Annotated[str, typer.Argument(help="profile, assessment, pathing or scheduling.", show_default=False)]
 NOT_CLEAN = 7
+_LOOKS_EVERY = 1.0
+"""Seconds between two looks at how far a check is."""
 
 
 @app.command()
@@ -123,9 +126,14 @@ def verify(
     """
 
     async def work(client: Client) -> Any:
-        with errors.status("verifying"):
+        with errors.status("verifying") as status:
             await client.settle()
-            return await client.post("/operator/v1/verify", rebuild=rebuild)
+            checking = asyncio.create_task(client.post("/operator/v1/verify", rebuild=rebuild))
+            while not (await asyncio.wait({checking}, timeout=_LOOKS_EVERY))[0]:
+                read = (await client.get("/operator/v1/verify"))["read"]
+                logs = [f"{service} {one['commits']:,} of {one['of']:,}" for service, one in read.items()]
+                status.update(", ".join(["verifying", *logs]) + (" commits" if logs else ""))
+            return checking.result()
 
     found = run(data, tenant, work)
 
