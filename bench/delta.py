@@ -1,9 +1,12 @@
 """One posted result to the proposed timetable delta, at 50 results a second.
 
 work        the sample district in a standalone server of its own process, both sites planned; single results posted at a steady 50 a
-            second for 20 seconds, whether or not the ones before have come through: successes of learners in what they are about to
-            be taught, so that timetables move. For each the time from just before the POST to the durable commit of the plan in
-            scheduling's log that it caused, found by its correlation id along the causes
+            second for 20 seconds, whether or not the ones before have come through. A school in which a tenth of the results moves a
+            timetable: learners at work on steps that they are seated for next week, 40 of them at a time, each until the step is
+            shown, those who lack the fewest successes first. Whether somebody is moved then is for the engine to find: a step that
+            is shown makes room for another, and there has to be a session of one that the learner is ready for with a seat left.
+            For each result the time from just before the POST to the durable commit of the plan in scheduling's log that it caused,
+            found by its correlation id along the causes
 reference   none: the bound is what a person feels
 durability  SQLite, WAL, synchronous FULL; every step on the way is a durable commit
 ratio       none; the median and the 99th percentile over all results that led to a proposed plan, and the share of results after
@@ -11,7 +14,6 @@ ratio       none; the median and the 99th percentile over all results that led t
 """
 
 import asyncio
-import itertools
 import json
 import random
 import tempfile
@@ -27,6 +29,7 @@ from atelier_standalone.sample.district import WEEK
 
 from bench.district import NOW, bring_in
 from bench.measuring import Line, percentile
+from bench.showing import Pair, successes, successes_missing
 from bench.standalone import Standalone, standalone
 
 PER_SECOND = 50
@@ -66,9 +69,9 @@ async def _measure(server: Standalone) -> list[Line]:
 
 
 async def _results(client: Client, sites: list[str], count: int) -> list[dict[str, Any]]:
-    """Successes of learners in the competencies of their first studios of the week, each four times, far apart."""
+    """Successes of learners in steps that they are seated for in the week."""
     monday = datetime.fromisocalendar(int(WEEK[:4]), int(WEEK[-2:]), 1).date()
-    pairs: set[tuple[str, str]] = set()
+    pairs: set[Pair] = set()
     for site in sites:
         for day in range(5):
             date = (monday + timedelta(days=day)).isoformat()
@@ -77,9 +80,7 @@ async def _results(client: Client, sites: list[str], count: int) -> list[dict[st
             for session in found["sessions"]:
                 if session["focus_kind"] == "competency":
                     pairs.update((learner, session["focus"]) for learner in session["members"])
-    chosen = sorted(pairs)
-    random.Random("results").shuffle(chosen)
-    chosen = chosen[: count // 4]
+    missing = {pair: await successes_missing(client, pair) for pair in sorted(pairs)}
     at = datetime.fromtimestamp(NOW / 1000, UTC) - timedelta(hours=2)
     return [
         {
@@ -91,7 +92,7 @@ async def _results(client: Client, sites: list[str], count: int) -> list[dict[st
             "score": 1.0,
             "performed_at": (at + timedelta(seconds=place)).isoformat(),
         }
-        for place, (learner, competency) in enumerate(itertools.islice(itertools.cycle(chosen), count))
+        for place, (learner, competency) in enumerate(successes(missing, count, random.Random("results")))
     ]
 
 

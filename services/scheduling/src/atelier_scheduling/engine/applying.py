@@ -19,7 +19,7 @@ from atelier_scheduling.engine.changes import (
     OverrideWithdrawn,
     ZoneLost,
 )
-from atelier_scheduling.engine.needs import Need
+from atelier_scheduling.engine.needs import FocusKind, Need, NeedState
 from atelier_scheduling.engine.people import Adult, Learner
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.times import Day, DayKind, Interval
@@ -66,14 +66,16 @@ def _apply(problem: SiteProblem, change: Change) -> SiteProblem:
                 replace(one, absences=(*one.absences, interval)) if one.id == name else one for one in problem.learners
             )
             return replace(problem, learners=learners)
-        case LearnerChanged(learner, needs):
+        case LearnerChanged(learner, needs, shown, later):
             changed = replace(problem, learners=_learner_in(problem.learners, learner))
-            return changed if needs is None else replace(changed, needs=_needs_in(problem.needs, learner.id, needs))
+            if needs is None:
+                return changed
+            return replace(changed, needs=_needs_in(problem.needs, learner.id, needs, shown, later))
         case LearnerLeft(name):
             left = tuple(one for one in problem.learners if one.id != name)
             return replace(problem, learners=left, needs=_needs_in(problem.needs, name, ()))
-        case NeedsChanged(name, needs):
-            return replace(problem, needs=_needs_in(problem.needs, name, needs))
+        case NeedsChanged(name, needs, shown, later):
+            return replace(problem, needs=_needs_in(problem.needs, name, needs, shown, later))
         case ZoneLost(name, interval):
             zones = tuple(
                 replace(one, closed=(*one.closed, interval)) if one.id == name else one for one in problem.zones
@@ -99,5 +101,21 @@ def _learner_in(learners: tuple[Learner, ...], learner: Learner) -> tuple[Learne
     return (*(one for one in learners if one.id != learner.id), learner)
 
 
-def _needs_in(needs: tuple[Need, ...], learner: str, mine: tuple[Need, ...]) -> tuple[Need, ...]:
-    return (*(need for need in needs if need.learner != learner), *mine)
+def _needs_in(
+    needs: tuple[Need, ...],
+    learner: str,
+    mine: tuple[Need, ...],
+    shown: tuple[str, ...] = (),
+    later: tuple[str, ...] = (),
+) -> tuple[Need, ...]:
+    """All needs with ``mine`` as the learner's; of those before, the steps that are shown or wait stay, not open."""
+    states = dict.fromkeys(later, NeedState.LATER) | dict.fromkeys(shown, NeedState.SHOWN)
+    asked = {need.id for need in mine}
+    others: list[Need] = []
+    kept: list[Need] = []
+    for need in needs:
+        if need.learner != learner:
+            others.append(need)
+        elif need.focus.kind is FocusKind.COMPETENCY and need.id not in asked and need.focus.id in states:
+            kept.append(replace(need, state=states[need.focus.id]))
+    return (*others, *mine, *kept)

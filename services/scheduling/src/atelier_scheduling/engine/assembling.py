@@ -14,7 +14,7 @@ from atelier_scheduling.engine.studios import Draft, as_studios
 from atelier_scheduling.engine.times import Interval
 from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable, name_meetings
 
-ENGINE = "atelier-scheduling-1"
+ENGINE = "atelier-scheduling-2"
 
 
 def assemble(

@@ -36,11 +36,14 @@ class LearnerAbsent:
 
 @dataclass(frozen=True, slots=True)
 class LearnerChanged:
-    """A new learner, or new facts of a known one. ``needs`` replaces all needs of theirs (``None``: they stay)."""
+    """A new learner, or new facts of a known one. ``needs`` replaces all needs of theirs (``None``: they stay), as
+    ``NeedsChanged`` does."""
 
     TAGGED: ClassVar[bool] = True
     learner: Learner
     needs: tuple[Need, ...] | None = None
+    shown: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,15 @@ class LearnerLeft:
 
 @dataclass(frozen=True, slots=True)
 class NeedsChanged:
-    """All needs of one learner after a mastery or path event."""
+    """All needs of one learner after a mastery or path event. ``shown``: competencies earned of late; ``later``: those
+    that are ready but not among ``needs``. What was a need before and is one of these stays in the problem, no longer
+    open: whoever has a seat for it may keep the seat."""
 
     TAGGED: ClassVar[bool] = True
     learner: str
     needs: tuple[Need, ...]
+    shown: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +117,12 @@ class Changes:
 class Repaired:
     """The problem after the changes, the plan for it (or why there can be none), and what differs from the plan
     before. ``whole``: the repair did not hold and the whole week was planned again, the previous plan kept as closely
-    as possible."""
+    as possible. ``touched``: only these learners can differ (``None``: anybody). ``changed``: somebody would see a
+    difference; if not, the plan before is as good an answer."""
 
     problem: SiteProblem
     plan: Plan | Infeasible
     difference: PlanDiff | None = None
     whole: bool = False
+    touched: frozenset[str] | None = None
+    changed: bool = True

@@ -66,6 +66,8 @@ class Decisions:
 
     def minutes(self) -> dict[tuple[str, int], int]:
         """Minutes that each decision holds each learner, in sessions that still are what it asked for."""
+        if not any(self._honoured(name) for name in self.outcomes):
+            return {}
         orders = {order.id: order for order in self.facts.problem.overrides}
         held: dict[tuple[str, int], int] = {}
         for rows in self.table.in_cell:

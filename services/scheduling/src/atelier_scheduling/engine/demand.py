@@ -76,6 +76,8 @@ class Demands:
 
     def _demand(self, need: Need, learner: int) -> Demand:
         facts = self.facts
+        if not need.is_open:
+            return Demand(need, learner, 0, 0)
         days = len({facts.cells[cell].day for cell in facts.parts[learner]}) if need.per is Period.DAY else 1
         minutes = need.minutes * session_factor(facts, need, learner)
         due = max(0, int(minutes * days) - need.already_minutes)
@@ -143,6 +145,7 @@ class Demands:
         return (
             demand.met
             and demand.times > 0
+            and demand.need.is_open
             and demand.need.focus.kind in PRACTISED
             and self.may_meet(demand, cell, minutes)
         )

@@ -1,14 +1,27 @@
 """What differs between two plans for each person, and which moves were forced."""
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from atelier_scheduling.engine.plan import Attendance, Move, Plan, PlanDiff, Presence, SessionChange
 from atelier_scheduling.engine.sessions import Session
 from atelier_scheduling.engine.times import Interval
 
 
+def shows(before: Plan, after: Plan, touched: Collection[str] | None) -> bool:
+    """Whether anybody would see a difference: where they are and why, who leads it and where, who belongs to what,
+    what became of a person's decision. ``touched`` as below."""
+    return (
+        before.sessions != after.sessions
+        or before.studios != after.studios
+        or before.home_groups != after.home_groups
+        or before.overrides != after.overrides
+        or _of(before, touched) != _of(after, touched)
+    )
+
+
 def difference(
-    before: Plan, after: Plan, forced: dict[str, str] | None = None, touched: set[str] | None = None
+    before: Plan, after: Plan, forced: dict[str, str] | None = None, touched: Collection[str] | None = None
 ) -> PlanDiff:
     """Moves and session changes from ``before`` to ``after``. ``forced``: per learner id the code of what forced
     their moves; a move is also forced when the session it leaves is gone or has another adult or zone. ``touched``:
@@ -48,7 +61,7 @@ def _other_hands(one: Session | None, other: Session | None) -> bool:
     return (one.zone, one.staff, one.interval) != (other.zone, other.staff, other.interval)
 
 
-def _of(plan: Plan, touched: set[str] | None) -> tuple[Attendance, ...]:
+def _of(plan: Plan, touched: Collection[str] | None) -> tuple[Attendance, ...]:
     return plan.attendances if touched is None else tuple(row for row in plan.attendances if row.learner in touched)
 
 

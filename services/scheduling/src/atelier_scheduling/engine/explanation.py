@@ -5,7 +5,7 @@ Whatever rests on another person, an order, a custody or health fact, a full ses
 same neutral code, so that asking again and again tells nothing that the asker may not know.
 """
 
-from atelier_scheduling.engine.needs import Focus, FocusKind, GateMetBy, Need
+from atelier_scheduling.engine.needs import Focus, FocusKind, GateMetBy, Need, NeedState
 from atelier_scheduling.engine.plan import Attendance, PlacedBy, Plan, Presence
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.questions import Asking, Explanation, Question, Reason
@@ -44,7 +44,7 @@ def _why(problem: SiteProblem, plan: Plan, here: Attendance | None, session: Ses
     if focus is None:
         return tuple(reasons)
     need = next((one for one in problem.needs if one.id in here.needs and one.focus == focus), None)
-    if need is not None and focus.kind is FocusKind.COMPETENCY:
+    if need is not None and need.is_open and focus.kind is FocusKind.COMPETENCY:
         reasons.append(_readiness(need))
         reasons += [Reason(f"gate.{gate.met_by}", (("focus", gate.focus),)) for gate in need.gates]
     studio = next((item for item in plan.studios if item.id == session.studio), None)
@@ -83,6 +83,8 @@ def _why_not(
         about = (("focus", focus.id),)
         mine = [need for need in needs if need.focus == focus]
         gate = next((gate for need in mine for gate in need.gates if gate.met_by is GateMetBy.OPEN), None)
+        if any(need.state is NeedState.SHOWN for need in mine):
+            return (Reason("not.shown", about),), (_ASK,)
         if gate is not None:
             first = (("focus", gate.focus), ("before", focus.id))
             return (Reason("not.prerequisite", first),), (Reason("would.prerequisite", (("focus", gate.focus),)), _ASK)

@@ -38,7 +38,12 @@ def measure(
                 alone += minutes if size == 1 else 0
             elif meeting.kind.independent:
                 independent += minutes
-    wants = [demand for rows in demands.of for demand in rows if demand.need.need_class is NeedClass.PREFERENCE]
+    wants = [
+        demand
+        for rows in demands.of
+        for demand in rows
+        if demand.need.need_class is NeedClass.PREFERENCE and demand.need.is_open
+    ]
     served = sum(demand.met for demand in wants)
     score = sum((1 + facts.policy.weights.urgency * demand.need.urgency) * demand.met for demand in wants)
     on_site = sum(b - a for spans in facts.stretches for a, b in spans)

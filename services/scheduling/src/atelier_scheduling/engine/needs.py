@@ -54,6 +54,16 @@ class Origin(StrEnum):
     LAW = "law"
 
 
+class NeedState(StrEnum):
+    """``open``: time is asked for it. Otherwise nothing more is asked, and a seat already taken for it stays lawful and
+    may be given up for a better one: ``shown`` is earned since the week was planned, ``later`` is still ready, but
+    other steps come first now. Such a need is neither served nor unserved."""
+
+    OPEN = "open"
+    SHOWN = "shown"
+    LATER = "later"
+
+
 class Period(StrEnum):
     ONCE = "once"
     DAY = "day"
@@ -156,3 +166,8 @@ class Need:
     cohort: str = ""
     stage: str = ""
     restricted: bool = False
+    state: NeedState = NeedState.OPEN
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is NeedState.OPEN

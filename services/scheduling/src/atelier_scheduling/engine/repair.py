@@ -22,7 +22,7 @@ from atelier_scheduling.engine.changes import (
     Repaired,
     ZoneLost,
 )
-from atelier_scheduling.engine.difference import difference
+from atelier_scheduling.engine.difference import difference, shows
 from atelier_scheduling.engine.firstaid import FirstAid
 from atelier_scheduling.engine.overrides import OverrideOutcome, OverrideStanding
 from atelier_scheduling.engine.plan import Infeasible, Plan
@@ -35,21 +35,29 @@ _KEPT = 4
 _at_hand: OrderedDict[str, FirstAid] = OrderedDict()
 
 
-def repair(problem: SiteProblem, plan: Plan, changes: Changes, effort: int = 1, seed: int = 0) -> Repaired:
+def repair(
+    problem: SiteProblem, plan: Plan, changes: Changes, effort: int = 1, seed: int = 0, *, only_if_seen: bool = False
+) -> Repaired:
     """The problem after the changes, a safe plan for it that differs as little as may be, and what differs.
 
     ``plan`` must be a plan for ``problem``. Deterministic like ``plan``. Moves of choice stay within the stability
-    budget and never touch the frozen time; forced moves are marked and counted apart.
+    budget and never touch the frozen time; forced moves are marked and counted apart. ``only_if_seen``: where learners'
+    needs changed and nobody would see a difference, problem and plan are handed back as they were.
     """
     after = apply_changes(problem, changes)
     digest = chained(plan.problem, changes)
     forced = _forced(changes.changes)
     if changes.changes and all(isinstance(change, _SMALL) for change in changes.changes):
         aid = _take(problem, plan)
-        made = aid.mend(after, changes.changes, digest, seed, effort)
+        before = aid.work.plan
+        made = aid.mend(after, changes.changes, digest, seed, effort, only_if_seen=only_if_seen)
         if made is not None:
             _keep(aid)
-            return Repaired(after, made, difference(plan, made, forced | aid.forced, aid.touched))
+            touched = frozenset(aid.touched)
+            if made is before:
+                return Repaired(problem, plan, touched=touched, changed=False)
+            differs = difference(plan, made, forced | aid.work.forced, touched)
+            return Repaired(after, made, differs, touched=touched, changed=aid.changed)
     whole = replan(after, plan, effort, seed, _concerned(changes.changes))
     if isinstance(whole, Infeasible):
         return Repaired(after, whole, whole=True)
@@ -59,23 +67,24 @@ def repair(problem: SiteProblem, plan: Plan, changes: Changes, effort: int = 1, 
         kept = replace(
             plan, problem=digest, seed=seed, effort=effort, overrides=tuple(one for _, one in sorted(outcomes.items()))
         )
-        return Repaired(after, kept, difference(plan, kept, forced))
+        return Repaired(after, kept, difference(plan, kept, forced), touched=frozenset())
     moves = difference(plan, whole, forced).moves
     count = sum(move.forced for move in moves)
     metrics = replace(whole.metrics, moves_of_choice=len(moves) - count, moves_forced=count)
     whole = replace(whole, problem=digest, metrics=metrics)
-    return Repaired(after, whole, difference(plan, whole, forced), whole=True)
+    changed = shows(plan, whole, None)
+    return Repaired(after, whole, difference(plan, whole, forced), whole=True, changed=changed)
 
 
 def _take(problem: SiteProblem, plan: Plan) -> FirstAid:
     kept = _at_hand.pop(plan.problem, None)
-    if kept is not None and kept.plan == plan and (kept.problem is problem or kept.problem == problem):
+    if kept is not None and kept.work.plan == plan and (kept.work.problem is problem or kept.work.problem == problem):
         return kept
     return FirstAid(problem, plan)
 
 
 def _keep(aid: FirstAid) -> None:
-    _at_hand[aid.plan.problem] = aid
+    _at_hand[aid.work.plan.problem] = aid
     while len(_at_hand) > _KEPT:
         _at_hand.popitem(last=False)
 

@@ -65,7 +65,7 @@ class Sectioning:
                     if effort <= 0:
                         return served
                     effort -= 1
-                    if self._swap(demand, meeting):
+                    if self.swap(demand, meeting):
                         served += 1
                         break
         return served
@@ -123,7 +123,9 @@ class Sectioning:
         minutes = meeting.end - meeting.start
         return (self.demands.may_practise if again else self.demands.open_now)(demand, cell, minutes)
 
-    def _swap(self, demand: Demand, meeting: Meeting) -> bool:
+    def swap(self, demand: Demand, meeting: Meeting, after: int = 0) -> bool:
+        """Take a seat in the meeting at the price of the own seat at that time, whose need finds another meeting that
+        begins at ``after`` or later."""
         if not self._may(demand, meeting):
             return False
         seats = self.table.seats_in(demand.learner, meeting.start, meeting.end)
@@ -152,7 +154,7 @@ class Sectioning:
         self.table.seat(seat)
         self.demands.credit(seat)
         for other in self.meetings[own.need.focus]:
-            if other is not old.session and self.sit(own, other):
+            if other is not old.session and other.start >= after and self.sit(own, other):
                 return True
         self.demands.uncredit(seat)
         self.table.unseat(seat)

@@ -48,7 +48,7 @@ def form_studios(
     for rows in demands.of:
         for demand in rows:
             need = demand.need
-            if need.focus.kind not in GROUPED or need.provider_role:
+            if need.focus.kind not in GROUPED or need.provider_role or not need.is_open:
                 continue
             kinds = kinds_of(facts, need)
             if not gates_met(need.gates):
@@ -208,6 +208,7 @@ def shared_gap(facts: Facts, draft: Draft, most: int = 4) -> tuple[Focus, ...]:
             need.focus
             for need in facts.needs[one]
             if need.focus.kind is FocusKind.COMPETENCY
+            and need.is_open
             and need.focus.subject == draft.focus.subject
             and gates_met(need.gates)
         }

@@ -17,6 +17,8 @@ from atelier_scheduling.engine.sessions import AdultTimeKind, OfficialIdentity, 
 
 # Receipts of seats that a person decided: nobody moves these.
 DECIDED = ("override.place", "pin")
+# Receipts of seats that nothing is asked of any more: the step was shown since, or others come first.
+SHOWN, LATER = "studio.shown", "studio.later"
 Why = tuple[str, PlacedBy, tuple[tuple[str, str], ...], bool, float]
 
 

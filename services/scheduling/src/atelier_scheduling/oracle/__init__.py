@@ -50,16 +50,15 @@ def check_days(problem: SiteProblem, plan: Plan, dates: Collection[str]) -> list
         )
     ]
 
-    def inside(minute: int) -> bool:
-        return any(start <= minute < end for start, end in of_days)
-
+    starts = {one.interval.start for one in (*plan.sessions, *plan.attendances, *plan.adult_time)}
+    inside = {minute for minute in starts if any(start <= minute < end for start, end in of_days)}
     ground = Ground(
         dataclasses.replace(problem, days=tuple(day for day in problem.days if day.date in dates), slots=slots),
         dataclasses.replace(
             plan,
-            sessions=tuple(one for one in plan.sessions if inside(one.interval.start)),
-            attendances=tuple(one for one in plan.attendances if inside(one.interval.start)),
-            adult_time=tuple(one for one in plan.adult_time if inside(one.interval.start)),
+            sessions=tuple(one for one in plan.sessions if one.interval.start in inside),
+            attendances=tuple(one for one in plan.attendances if one.interval.start in inside),
+            adult_time=tuple(one for one in plan.adult_time if one.interval.start in inside),
         ),
     )
     unknown = presence.unknown_ids(ground)

@@ -1,7 +1,7 @@
 """What differs between two plans of one week, small enough to store for every proposal: ``apply(before, delta) == after``."""
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,8 +20,9 @@ _NO_METRICS = Metrics()
 @dataclass(frozen=True, slots=True)
 class PlanDelta:
     """``learners``: those whose attendances are replaced by ``attendances``. ``*_gone``: keys that left. Whole tuples are given
-    where they changed and are ``None`` where they did not. ``stored_problem`` names the problem of the whole plan at the
-    beginning of the chain, ``changes`` what happened since the base; ``problem`` is the digest of the problem after them.
+    where they changed and are ``None`` where they did not; whole ``studios`` are in older deltas only. ``stored_problem`` names
+    the problem of the whole plan at the beginning of the chain, ``changes`` what happened since the base; ``problem`` is the digest
+    of the problem after them.
     """
 
     base: str
@@ -36,6 +37,8 @@ class PlanDelta:
     ledger: tuple[LedgerLine, ...] = ()
     unserved_gone: tuple[str, ...] = ()
     unserved: tuple[Unserved, ...] = ()
+    studios_gone: tuple[str, ...] = ()
+    studios_changed: tuple[Studio, ...] = ()
     studios: tuple[Studio, ...] | None = None
     home_groups: tuple[HomeGroup, ...] | None = None
     adult_time: tuple[AdultTime, ...] | None = None
@@ -53,12 +56,21 @@ class PlanDelta:
         return wire.read(PlanDelta, data)
 
 
-def difference(base: str, stored_problem: str, changes: tuple[Change, ...], before: Plan, after: Plan) -> PlanDelta:
-    """The delta from ``before``, known under the digest ``base``, to ``after``, which answers ``changes``."""
+def difference(
+    base: str,
+    stored_problem: str,
+    changes: tuple[Change, ...],
+    before: Plan,
+    after: Plan,
+    touched: Collection[str] | None = None,
+) -> PlanDelta:
+    """The delta from ``before``, known under the digest ``base``, to ``after``, which answers ``changes``. ``touched``: only these
+    learners' attendances can differ (``None``: anybody's)."""
     sessions_gone, sessions = _keyed(before.sessions, after.sessions, _session_key)
     ledger_gone, ledger = _keyed(before.obligations, after.obligations, _ledger_key)
     unserved_gone, unserved = _keyed(before.unserved, after.unserved, _unserved_key)
-    of_before, of_after = _by_learner(before.attendances), _by_learner(after.attendances)
+    studios_gone, studios = _keyed(before.studios, after.studios, _studio_key)
+    of_before, of_after = _by_learner(before.attendances, touched), _by_learner(after.attendances, touched)
     moved = sorted(one for one in of_before.keys() | of_after.keys() if of_before.get(one) != of_after.get(one))
     return PlanDelta(
         base=base,
@@ -73,7 +85,8 @@ def difference(base: str, stored_problem: str, changes: tuple[Change, ...], befo
         ledger=tuple(ledger),
         unserved_gone=tuple(sorted(unserved_gone)),
         unserved=tuple(unserved),
-        studios=after.studios if after.studios != before.studios else None,
+        studios_gone=tuple(sorted(studios_gone)),
+        studios_changed=tuple(studios),
         home_groups=after.home_groups if after.home_groups != before.home_groups else None,
         adult_time=after.adult_time if after.adult_time != before.adult_time else None,
         overrides=after.overrides if after.overrides != before.overrides else None,
@@ -97,7 +110,9 @@ def apply(before: Plan, delta: PlanDelta) -> Plan:
         ),
         obligations=_merged(before.obligations, delta.ledger_gone, delta.ledger, _ledger_key, _ledger_key),
         unserved=_merged(before.unserved, delta.unserved_gone, delta.unserved, _unserved_key, _unserved_key),
-        studios=before.studios if delta.studios is None else delta.studios,
+        studios=_merged(before.studios, delta.studios_gone, delta.studios_changed, _studio_key, _studio_key)
+        if delta.studios is None
+        else delta.studios,
         home_groups=before.home_groups if delta.home_groups is None else delta.home_groups,
         adult_time=before.adult_time if delta.adult_time is None else delta.adult_time,
         overrides=before.overrides if delta.overrides is None else delta.overrides,
@@ -129,6 +144,10 @@ def _attendance_order(attendance: Attendance) -> tuple[int, str, str, int]:
     return attendance.interval.start, attendance.learner, attendance.session, attendance.interval.end
 
 
+def _studio_key(studio: Studio) -> str:
+    return studio.id
+
+
 def _ledger_key(line: LedgerLine) -> tuple[str, ...]:
     return line.subject_of, line.obligation, line.need
 
@@ -137,9 +156,10 @@ def _unserved_key(unserved: Unserved) -> str:
     return unserved.need
 
 
-def _by_learner(attendances: Iterable[Attendance]) -> dict[str, list[Attendance]]:
+def _by_learner(attendances: Iterable[Attendance], touched: Collection[str] | None) -> dict[str, list[Attendance]]:
     found: dict[str, list[Attendance]] = {}
-    for one in sorted(attendances, key=_attendance_order):
+    concerned = attendances if touched is None else [one for one in attendances if one.learner in touched]
+    for one in sorted(concerned, key=_attendance_order):
         found.setdefault(one.learner, []).append(one)
     return found
 
@@ -147,7 +167,8 @@ def _by_learner(attendances: Iterable[Attendance]) -> dict[str, list[Attendance]
 def _keyed(before: Iterable[Item], after: Iterable[Item], key: Callable[[Item], Any]) -> tuple[list[Any], list[Item]]:
     held = {key(one): one for one in before}
     kept = {key(one): one for one in after}
-    return [one for one in held if one not in kept], [one for name, one in kept.items() if held.get(name) != one]
+    changed = [one for name, one in kept.items() if held.get(name) is not one and held.get(name) != one]
+    return [one for one in held if one not in kept], changed
 
 
 def _merged(

@@ -22,7 +22,8 @@ class Competency:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """Everything known of one site at a cut. Learners and adults by id; paths by learner, one for each framework."""
+    """Everything known of one site at a cut. Learners and adults by id; paths by learner, one for each framework.
+    ``shown``: by learner, the competencies earned in the last weeks."""
 
     description: SiteDescription
     learners: dict[str, profile.LearnerChanged]
@@ -33,3 +34,4 @@ class SiteFacts:
     home_groups: tuple[HomeGroup, ...] = ()
     studios: tuple[Studio, ...] = ()
     moves_left: dict[str, int] = field(default_factory=dict)
+    shown: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -48,6 +48,14 @@ def needs_of(facts: SiteFacts, learner: profile.LearnerChanged) -> tuple[Need, .
     )
 
 
+def not_asked(facts: SiteFacts, learner: str, needs: tuple[Need, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Competencies that are no need now, yet lawful to work on: those shown of late, and those ready that wait."""
+    asked = {need.focus.id for need in needs}
+    shown = tuple(one for one in facts.shown.get(learner, ()) if one not in asked)
+    waiting = {entry.competency_id for path in facts.paths.get(learner, ()) for entry in path.frontier}
+    return shown, tuple(sorted(waiting - asked - set(shown)))
+
+
 def _competencies(facts: SiteFacts, learner: str) -> list[Need]:
     """The first few competencies of each subject that the learner is ready for, or that a probe should settle."""
     description = facts.description

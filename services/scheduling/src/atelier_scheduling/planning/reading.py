@@ -16,7 +16,7 @@ from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.planning.delta import PlanDelta, apply
 from atelier_scheduling.planning.facts import Competency, SiteFacts
-from atelier_scheduling.projections.neighbours import adult_in, learner_in, paths_in
+from atelier_scheduling.projections.neighbours import adult_in, learner_in, paths_in, shown_in
 
 _PLANS_KEPT = 6
 
@@ -95,10 +95,8 @@ class Library:
     ) -> SiteFacts:
         """The facts of a few learners, enough for their needs."""
         found = await self._models.learners.get_many(tenant, learner_ids)
-        paths = {
-            key: paths_in(document)
-            for key, document in (await self._models.paths.get_many(tenant, learner_ids)).items()
-        }
+        known = await self._models.paths.get_many(tenant, learner_ids)
+        paths = {key: paths_in(document) for key, document in known.items()}
         wanted = {entry.competency_id for some in paths.values() for path in some for entry in path.frontier}
         return SiteFacts(
             description=description,
@@ -106,6 +104,7 @@ class Library:
             adults={},
             paths=paths,
             competencies=await self.competencies(tenant, sorted(wanted)),
+            shown={key: shown_in(document) for key, document in known.items()},
         )
 
     async def competencies(self, tenant: str, ids: Sequence[str] | None = None) -> dict[str, Competency]:

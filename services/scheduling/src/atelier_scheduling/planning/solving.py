@@ -22,7 +22,7 @@ from atelier_scheduling.engine.rendering import school_sentence
 from atelier_scheduling.engine.repair import repair
 from atelier_scheduling.engine.times import local_of
 from atelier_scheduling.oracle import check, check_days
-from atelier_scheduling.planning.delta import PlanDelta, difference, in_delta_order
+from atelier_scheduling.planning.delta import difference, in_delta_order
 
 _KEPT = 8
 REFUSED = str(OverrideStanding.REFUSED)
@@ -109,24 +109,25 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         raise StateMissing(base)
     _STATES.move_to_end(base)
     asked = wire.read(Changes, changes)
-    repaired = repair(state.problem, state.plan, asked, effort, seed)
+    repaired = repair(state.problem, state.plan, asked, effort, seed, only_if_seen=True)
     if isinstance(repaired.plan, Infeasible):
         return Outcome(diagnosis=in_words(repaired.problem, repaired.plan.diagnosis))
     made = repaired.plan
-    delta = difference(base, state.stored_problem, wire.read(Changes, stored_changes).changes, state.plan, made)
-    part = delta.to_json()
+    if not repaired.changed:
+        unchanged = figures_of(state.problem, state.plan)
+        return Outcome(base, base=base, changed=False, figures=unchanged, standings=_standings(state.plan))
+    stored = wire.read(Changes, stored_changes).changes
+    part = difference(base, state.stored_problem, stored, state.plan, made, repaired.touched).to_json()
     digest = hashlib.sha256(part).hexdigest()
-    changed = _says_something(delta)
     if not trial:
         _keep(digest, _State(repaired.problem, made, state.stored_problem))
     return Outcome(
         digest=digest,
         part=part,
         base=base,
-        changed=changed,
         figures=figures_of(repaired.problem, made),
         moves=moves_of(repaired.difference),
-        violations=_judged(repaired) if changed else (),
+        violations=_judged(repaired),
         standings=_standings(made),
     )
 
@@ -212,17 +213,6 @@ def in_words(problem: SiteProblem, diagnosis: Diagnosis) -> tuple[str, ...]:
 
 def _standings(made: Plan) -> tuple[Standing, ...]:
     return tuple(Standing(one.override, one.owner, str(one.standing), one.rule) for one in made.overrides)
-
-
-def _says_something(delta: PlanDelta) -> bool:
-    return bool(
-        delta.sessions
-        or delta.sessions_gone
-        or delta.learners
-        or delta.studios is not None
-        or delta.home_groups is not None
-        or delta.overrides is not None
-    )
 
 
 def _keep(digest: str, state: _State) -> None:

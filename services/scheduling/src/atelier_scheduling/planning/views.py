@@ -9,6 +9,7 @@ from atelier_scheduling.engine.questions import Reason
 from atelier_scheduling.engine.rendering import sentence
 from atelier_scheduling.engine.sessions import Session
 from atelier_scheduling.engine.times import Interval, local_of
+from atelier_scheduling.engine.timetable import SHOWN
 
 Block = dict[str, Any]
 NEUTRAL = "arranged"
@@ -140,7 +141,7 @@ class PlanView:
 
     def _meeting(self, session: Session) -> Block:
         studio = self._studios.get(session.studio)
-        attending = self._by_session.get(session.id, [])
+        attending = [one for one in self._by_session.get(session.id, []) if one.presence is Presence.PRESENT]
         return {
             **self._times(session.interval),
             "session": session.id,
@@ -159,5 +160,7 @@ class PlanView:
             "zone_name": self._zones.get(session.zone, session.zone),
             "adults": [staff.adult for staff in session.staff],
             "seats": session.most,
-            "members": sorted({one.learner for one in attending if one.presence is Presence.PRESENT}),
+            "members": sorted({one.learner for one in attending}),
+            # Of the members, those who have shown it already: they practise, and do not share the gap.
+            "practising": sorted({one.learner for one in attending if one.because.code == SHOWN}),
         }

@@ -18,6 +18,9 @@ ADULT_CHANGED = "atelier.profile.adult.v1.changed"
 PATH_REVISED = "atelier.pathing.path.v1.revised"
 FRAMEWORK_LISTED = "atelier.pathing.framework.v1.listed"
 
+SHOWN_FOR_MS = 21 * 24 * 3_600_000
+"""So long a step counts as shown of late: longer than any week stays planned before it is over."""
+
 Document = dict[str, Any]
 
 
@@ -37,6 +40,11 @@ def paths_in(document: Document) -> tuple[pathing.PathRevised, ...]:
     """The learner's paths, by framework."""
     frameworks = document["frameworks"]
     return tuple(pathing.PathRevised.FromString(base64.b64decode(frameworks[name])) for name in sorted(frameworks))
+
+
+def shown_in(document: Document) -> tuple[str, ...]:
+    """What the learner has earned in the last weeks, in any framework."""
+    return tuple(sorted({one for shown in document["shown"].values() for one in shown}))
 
 
 def _learner_keys(recorded: RecordedEvent) -> Sequence[str]:
@@ -78,15 +86,26 @@ ADULTS = Projection("adults", 1, _adult_keys, _adult, (), frozenset({ADULT_CHANG
 def _path(document: Document | None, recorded: RecordedEvent, _key: str) -> Document | None:
     if recorded.type == LEARNER_ERASED:
         return None
-    held = document["frameworks"] if document else {}
+    held = document or {"frameworks": {}, "shown": {}}
     message = recorded.event
+    name = message.framework_id
     return {
-        "frameworks": {**held, message.framework_id: _encoded(message)},
+        "frameworks": {**held["frameworks"], name: _encoded(message)},
+        "shown": {**held["shown"], name: _shown(held["shown"].get(name, {}), message)},
         "position": recorded.position,
     }
 
 
-PATHS = Projection("path_of_learner", 1, _learner_keys, _path, (), frozenset({PATH_REVISED, LEARNER_ERASED}))
+def _shown(before: dict[str, int], message: pathing.PathRevised) -> dict[str, int]:
+    """When each competency was shown, of late. What comes back in the frontier is not shown any more."""
+    shown = {**before, **dict.fromkeys(message.earned_now, message.revised_at_ms)}
+    open_again = {*message.no_longer_earned, *(entry.competency_id for entry in message.frontier)}
+    return {
+        name: at for name, at in shown.items() if name not in open_again and at + SHOWN_FOR_MS > message.revised_at_ms
+    }
+
+
+PATHS = Projection("path_of_learner", 2, _learner_keys, _path, (), frozenset({PATH_REVISED, LEARNER_ERASED}))
 
 
 def _competency_keys(recorded: RecordedEvent) -> Sequence[str]:

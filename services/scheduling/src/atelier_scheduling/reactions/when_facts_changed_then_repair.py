@@ -18,7 +18,7 @@ from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.planning.assembling import adult_of, learner_of
 from atelier_scheduling.planning.calendar import days_and_slots, week_of
-from atelier_scheduling.planning.needs import needs_of
+from atelier_scheduling.planning.needs import needs_of, not_asked
 from atelier_scheduling.planning.planner import Planner
 from atelier_scheduling.planning.reading import Library, Models
 from atelier_scheduling.projections.neighbours import ADULT_CHANGED, LEARNER_CHANGED, LEARNER_ERASED, PATH_REVISED
@@ -103,11 +103,14 @@ class Repairs:
             here = known.active and bool(known.site_ids) and known.site_ids[0] == description.site_id
             if not here:
                 found.append(change.LearnerLeft(learner_id))
-            elif learner_id in wholly:
+                continue
+            needs = needs_of(facts, known)
+            shown, later = not_asked(facts, learner_id, needs)
+            if learner_id in wholly:
                 learner = learner_of(facts, known, days, slots, events[-1].recorded_at // 60_000)
-                found.append(change.LearnerChanged(learner, needs_of(facts, known)))
+                found.append(change.LearnerChanged(learner, needs, shown, later))
             else:
-                found.append(change.NeedsChanged(learner_id, needs_of(facts, known)))
+                found.append(change.NeedsChanged(learner_id, needs, shown, later))
         staff = {member.adult: member for member in description.staff}
         for event in events:
             match event.event:
