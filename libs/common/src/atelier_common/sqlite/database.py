@@ -1,7 +1,8 @@
 """One SQLite file whose writers share transactions.
 
 Statements run on the event loop's thread, inside one open transaction, because each takes microseconds; only COMMIT, which waits
-for the disk, runs on a thread of its own. While it runs, new work gathers and becomes the next transaction: group commit. A
+for the disk, runs on a thread of its own. While it runs, new work gathers and becomes the next transaction: group commit. Of many
+callers one half decides while the other half's work is committed. A
 piece of work that fails leaves the others alone: what the group has done so far is undone and done again, each piece in a
 savepoint of its own. A COMMIT that fails fails every piece in it.
 A lone writer on a quick disk is spared the way to the thread and back, which would take longer than its COMMIT.
@@ -25,6 +26,9 @@ Result = TypeVar("Result")
 _LONGEST_GROUP_SECONDS = 0.004
 """A transaction takes in waiting work for this long before it commits, so that the event loop stays responsive."""
 
+
+_ENOUGH = 8
+"""So many pieces of work share a COMMIT well enough: it does not wait for more of them."""
 
 _QUICK_COMMIT_SECONDS = 0.002
 """A COMMIT that usually takes less may run on the event loop's thread where nobody else writes."""
@@ -148,7 +152,16 @@ class SqliteDatabase:
 
     async def _run(self) -> None:
         alone = False
+        durable: list[_Work[Any]] = []
         while True:
+            if durable and len(self._waiting) < _ENOUGH:
+                # Those answered hand in their next work now, and share a transaction with those who wait. Of many, half go first:
+                # what they hand in is committed while the others decide.
+                first = max(_ENOUGH, len(durable) // 2)
+                self._answer(durable[:first])
+                del durable[:first]
+                await asyncio.sleep(0)
+                continue
             if not self._waiting:
                 if self._closing:
                     return
@@ -158,31 +171,36 @@ class SqliteDatabase:
             group: list[_Work[Any]] = []
             try:
                 rows = self._fill(group)
-                self.rows_written += rows
                 alone, before = len(group) == 1, alone
-                # Where every piece was refused there is nothing to wait for.
-                quick = rows == 0 or (alone and before and self._commit_takes < _QUICK_COMMIT_SECONDS)
-                await self._durable(here=quick, counts=rows > 0)
+                if rows == 0 or (alone and before and self._commit_takes < _QUICK_COMMIT_SECONDS):
+                    # Where every piece was refused there is nothing to wait for.
+                    self._make_durable(rows)
+                else:
+                    committing = asyncio.get_running_loop().run_in_executor(self._thread, self._make_durable, rows)
+                    self._answer(durable)
+                    durable = []
+                    await committing
             except BaseException as error:
+                self._answer(durable)
+                durable = []
                 self._give_up(group, error)
                 if not isinstance(error, Exception):
                     raise
                 await asyncio.sleep(0.01)
                 continue
             self.transactions += 1
-            self._acknowledge(group)
-            # Those just answered hand in their next work now, and share a transaction with those who wait.
-            await asyncio.sleep(0)
+            self.rows_written += rows
+            for work in group:
+                if work.error is None and work.after_commit is not None:
+                    work.after_commit(work.result)
+            durable += group
 
-    async def _durable(self, *, here: bool, counts: bool) -> None:
-        """COMMIT, on this thread or on its own; how long it takes is remembered as a running mean where it counts."""
+    def _make_durable(self, rows: int) -> None:
+        """COMMIT, on whichever thread; how long it takes where there is something to write is remembered as a running mean."""
         assert self._writer is not None
         began = time.perf_counter()
-        if here:
-            self._commit(self._writer)
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, self._writer)
-        if counts:
+        self._commit(self._writer)
+        if rows:
             self._commit_takes += (time.perf_counter() - began - self._commit_takes) / 8
 
     def _fill(self, group: list[_Work[Any]]) -> int:
@@ -237,11 +255,9 @@ class SqliteDatabase:
                 failure.__cause__ = error
                 work.done.set_exception(failure)
 
-    def _acknowledge(self, group: list[_Work[Any]]) -> None:
-        for work in group:
-            if work.error is None and work.after_commit is not None:
-                work.after_commit(work.result)
-        for work in group:
+    def _answer(self, works: list[_Work[Any]]) -> None:
+        """Wake those who wait for work that is durable."""
+        for work in works:
             if work.done.done():
                 continue
             if work.error is not None:
