@@ -1,16 +1,14 @@
 """Commands: look the command id up, decide, append, remember; again at most three times when another writer was first."""
 
 import asyncio
-import functools
-import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from atelier_common.commit import Commit, Context
-from atelier_common.decider import Decider, canonical
+from atelier_common.decider import Decider, request_hash
 from atelier_common.errors import (
     AtelierError,
     CommandIdReused,
@@ -70,19 +68,6 @@ def _refused(
     return refused
 
 
-@functools.cache
-def _hashed_fields(kind: Any) -> tuple[str, ...]:
-    left_out = {"now", *getattr(kind, "unhashed", ())}
-    return tuple(spec.name for spec in fields(kind) if spec.name not in left_out)
-
-
-def request_hash(command: Any) -> str:
-    """SHA-256 over a command's name and fields, without ``now`` and the fields its class lists in ``unhashed``."""
-    kind: Any = type(command)
-    content = {name: getattr(command, name) for name in _hashed_fields(kind)}
-    return hashlib.sha256(kind.__name__.encode() + canonical(content)).hexdigest()[:32]
-
-
 @dataclass(slots=True)
 class _Batch:
     """The commands of one call, in order: ``slots``, ``lanes`` (where given) and ``outcomes`` are by the same places."""
@@ -119,10 +104,11 @@ class Commands:
 
     async def execute(self, request: Request) -> Accepted:
         """One command. Raises the AtelierError that refused it."""
-        outcome = (await self.execute_many((request,)))[0]
-        if isinstance(outcome, AtelierError):
-            raise outcome
-        return outcome
+        outcome = (await self._execute((request,), (), False))[0]
+        if isinstance(outcome, Accepted):
+            return outcome
+        assert outcome is not None
+        raise outcome
 
     async def execute_many(
         self, requests: Sequence[Request], lanes: Sequence[Lane] = ()
@@ -147,16 +133,14 @@ class Commands:
         if not requests:
             return []
         slots = [(request.context.tenant, request.stream) for request in requests]
-        traces = {request.context.trace for request in requests}
-        with _span(slots, traces):
-            here = tracing.current_traceparent() if len(traces) == 1 else None
-            batch = _Batch(requests, slots, lanes, here, together, [None] * len(requests))
-            mine = set(slots)
-            await self._turns.take(mine)
-            try:
-                await self._settle_all(batch)
-            finally:
-                self._turns.give_back(mine)
+        batch = _Batch(requests, slots, lanes, None, together, [None] * len(requests))
+        if tracing.is_recording():
+            traces = {request.context.trace for request in requests}
+            with _span(slots, traces):
+                batch.trace = tracing.current_traceparent() if len(traces) == 1 else None
+                await self._in_turn(batch)
+        else:
+            await self._in_turn(batch)
         return batch.outcomes
 
     async def load(self, decider: Decider[Any, Any, Any], tenant: str, key: str) -> tuple[Any, int]:
@@ -166,13 +150,18 @@ class Commands:
         folded = known.get(slot) or self._streams.fold(decider, slot, histories[slot])
         return folded.state, folded.version
 
-    async def _settle_all(self, batch: _Batch) -> None:
+    async def _in_turn(self, batch: _Batch) -> None:
+        mine = set(batch.slots)
         left = list(range(len(batch.requests)))
-        for _ in range(_TRIES):
-            # Again without a pause: who was first comes with the next command at once, and would be first again.
-            left = await self._try(batch, left)
-            if not left:
-                return
+        await self._turns.take(mine)
+        try:
+            for _ in range(_TRIES):
+                # Again without a pause: who was first comes with the next command at once, and would be first again.
+                left = await self._try(batch, left)
+                if not left:
+                    return
+        finally:
+            self._turns.give_back(mine)
         for place in left:
             batch.outcomes[place] = ConcurrencyConflict(
                 f"{batch.slots[place][1]} was changed by others {_TRIES} times in a row"
@@ -181,8 +170,8 @@ class Commands:
     async def _try(self, batch: _Batch, places: list[int]) -> list[int]:
         """Decide and append once; returns the places to try again."""
         outcomes, lanes = batch.outcomes, batch.lanes
-        refused = _refused(lanes, outcomes)
-        folded, histories = await self._streams.find(dict.fromkeys([batch.slots[place] for place in places]))
+        refused = _refused(lanes, outcomes) if lanes else {}
+        folded, histories = await self._streams.find({batch.slots[place]: None for place in places})
         proposals: list[_Proposal] = []
         decided_here: dict[tuple[Slot, str], _Proposal] = {}
         repeats: list[tuple[int, int]] = []
@@ -286,10 +275,8 @@ class Commands:
 
 
 def _span(slots: Sequence[Slot], traces: set[str | None]) -> AbstractContextManager[Any]:
-    attributes: tracing.Attributes | None = None
-    if tracing.is_recording():
-        tenants = sorted({tenant for tenant, _ in slots})
-        attributes = {names.COMMIT_COUNT: len(slots), names.TENANT: ",".join(tenants)}
+    tenants = sorted({tenant for tenant, _ in slots})
+    attributes: tracing.Attributes = {names.COMMIT_COUNT: len(slots), names.TENANT: ",".join(tenants)}
     return tracing.batch_span(names.SPAN_COMMAND, traces, attributes)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_NEW_OBJECTS = 50_000
+_NEW_OBJECTS = 10_000
 """How many containers more than were freed there must be before Python looks through the youngest."""
 
 
