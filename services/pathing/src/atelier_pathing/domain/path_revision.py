@@ -106,8 +106,11 @@ def _published(step: FrontierStep | Step, told: FrontierStep | None, after: Path
     until = after.deferred.get(competency_id) if step.state == "deferred" else None
     if (
         told is not None
+        and told.state == step.state
+        and told.subject == step.subject
+        and told.origin == origin
+        and told.deferred_until == until
         and _says(told, known)
-        and (told.subject, told.state, told.deferred_until, told.origin) == (step.subject, step.state, until, origin)
     ):
         return told
     if known is None:

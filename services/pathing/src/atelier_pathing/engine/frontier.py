@@ -19,6 +19,9 @@ from atelier_pathing.engine.standing import (
     Standing,
 )
 
+_TOO_LITTLE_KNOWN = bytes(not flag & CERTAIN or bool(flag & (COVERED | SUCCEEDS)) for flag in range(256))
+"""By a node's flags whether it is asked rather than taught: little is known, or success was seen and not yet earned."""
+
 State = Literal["ready", "probe", "deferred"]
 GateMetBy = Literal["earned", "success-beyond", "credit", "waiver"]
 
@@ -67,11 +70,13 @@ def frontier(standing: Standing, wishes: Wishes, now: int, per_subject: PerSubje
     deferred = sorted(number for key in put_off if (number := _ready(standing, key)) is not None)
     taken = {*wished, *deferred}
     others = _next_in_line(standing, wished, taken, per_subject or PerSubject(len(graph), len(graph)))
+    nodes, flags, asked = graph.nodes, standing.flags, wishes.asked
     steps = []
     for rank, number in enumerate([*wished, *others, *deferred], start=1):
-        node = graph.nodes[number]
-        state: State = "deferred" if node.competency_id in put_off else _state(standing, number, wishes.asked)
-        steps.append(Step(node.competency_id, node.subject, state, rank))
+        node = nodes[number]
+        competency_id = node.competency_id
+        state: State = "probe" if _TOO_LITTLE_KNOWN[flags[number]] or competency_id in asked else "ready"
+        steps.append(Step(competency_id, node.subject, "deferred" if competency_id in put_off else state, rank))
     return tuple(steps)
 
 
@@ -107,13 +112,6 @@ def _next_in_line(
         if closed == len(room):
             break
     return kept
-
-
-def _state(standing: Standing, number: int, asked: Collection[str]) -> State:
-    flags = standing.flags[number]
-    if not flags & CERTAIN or flags & (COVERED | SUCCEEDS) or standing.graph.nodes[number].competency_id in asked:
-        return "probe"
-    return "ready"
 
 
 def placement_probes(standing: Standing) -> tuple[str, ...]:
