@@ -1,5 +1,7 @@
 """A decision is three pure functions: an initial state, ``decide`` to events, ``evolve`` to the next state."""
 
+import functools
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic, TypeVar
@@ -47,3 +49,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, frozenset | set):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+@functools.cache
+def _hashed(kind: Any) -> tuple[bytes, tuple[str, ...]]:
+    left_out = {"now", *getattr(kind, "unhashed", ())}
+    return kind.__name__.encode(), tuple(spec.name for spec in fields(kind) if spec.name not in left_out)
+
+
+def request_hash(command: Any) -> str:
+    """SHA-256 over a command's name and fields, without ``now`` and the fields its class lists in ``unhashed``."""
+    kind: Any = type(command)
+    name, listed = _hashed(kind)
+    content = {field: getattr(command, field) for field in listed}
+    return hashlib.sha256(name + canonical(content)).hexdigest()[:32]
