@@ -91,7 +91,7 @@ class EventRegistry:
         if known.adapter is None:
             data: Any = {"pb": b2a_base64(event.SerializeToString(deterministic=True), newline=False).decode("ascii")}
         else:
-            data = known.adapter.dump_python(event, mode="json")
+            data = known.adapter.serializer.to_python(event, mode="json")
         return StoredEvent(known.name, known.version, data, event)
 
     def encode_contract(self, ce_type: str, payload: bytes) -> StoredEvent:
