@@ -17,6 +17,7 @@ from atelier_profile.contracts import learner_changed
 from atelier_profile.domain.learner.decider import learner
 from atelier_profile.domain.learner.state import public
 from atelier_profile.profile import Profile
+from atelier_profile.projections.learner_progress import progress_of
 
 PROFILE_SERVICE = "atelier.profile.v1.ProfileService"
 KEY_SERVICE = "atelier.profile.v1.KeyService"
@@ -53,7 +54,7 @@ class ProfileServicer(service_pb2_grpc.ProfileServiceServicer):
         document = await self._profile.access.learner(caller, request.learner_id, None, *STAFF, "operator")
         if request.after_stream:
             await self._profile.progress.caught_up(caller.tenant, request.after_stream, request.after_version)
-        found = await self._profile.progress.all(caller.tenant, "learner", request.learner_id, request.learner_id)
+        found = await progress_of(self._profile.progress, caller.tenant, request.learner_id)
         shown = [
             service_pb2.CompetencyProgress(
                 competency_id=held["competency_id"],
@@ -63,7 +64,7 @@ class ProfileServicer(service_pb2_grpc.ProfileServiceServicer):
                 earned_at_ms=held["earned_at"],
                 evidence_count=held["evidence_count"],
             )
-            for _, held in found
+            for held in found
         ]
         plan = await self._profile.plans.get(caller.tenant, document["site"])
         return service_pb2.GetProgressResponse(

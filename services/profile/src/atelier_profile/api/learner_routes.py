@@ -45,6 +45,7 @@ from atelier_profile.domain.learner.values import Choice, Cohort, Fact, Interest
 from atelier_profile.domain.provenance import Visibility
 from atelier_profile.profile import Profile
 from atelier_profile.projections.learner_profile import site_order
+from atelier_profile.projections.learner_progress import progress_of
 from atelier_profile.reactions.when_learner_erased import REASON
 
 FAMILY_FACTS = frozenset({"strength", "preference"})
@@ -215,8 +216,8 @@ def learner_routes(profile: Profile) -> APIRouter:
         document = await profile.access.learner(caller, learner_id)
         if after is not None:
             await profile.progress.caught_up(caller.tenant, after.stream, after.version)
-        found = await profile.progress.all(caller.tenant, "learner", learner_id, learner_id)
-        competencies = [{name: value for name, value in held.items() if name != "learner"} for _, held in found]
+        found = await progress_of(profile.progress, caller.tenant, learner_id)
+        competencies = [{name: value for name, value in held.items() if name != "learner"} for held in found]
         earned = sum(held["earned"] for held in competencies)
         plan = await profile.plans.get(caller.tenant, document["site"])
         body = {"learner_id": learner_id, "earned_count": earned, "competencies": competencies, "plan": plan}

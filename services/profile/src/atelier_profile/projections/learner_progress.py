@@ -1,17 +1,26 @@
-"""What a learner has shown: one document per learner and competency, exactly as assessment said it, for every viewer."""
+"""What a learner has shown: one document per learner and competency, exactly as assessment said it, for every viewer.
+
+The key is ``learner:competency``: a learner's are one range of ids, which needs no index of its own.
+"""
 
 from collections.abc import Sequence
 
 from atelier.assessment.v1.events_pb2 import MasteryChanged
 from atelier_common.commit import RecordedEvent
 from atelier_common.documents.port import Body
-from atelier_common.projection import Projection
+from atelier_common.projection import Projection, ReadModel
 
 MASTERY_CHANGED = "atelier.assessment.mastery.v1.changed"
 
 
 def progress_key(learner_id: str, competency_id: str) -> str:
     return f"{learner_id}:{competency_id}"
+
+
+async def progress_of(progress: ReadModel, tenant: str, learner_id: str) -> list[Body]:
+    """Everything that one learner has shown, in order of competency id."""
+    first, last = progress_key(learner_id, ""), progress_key(learner_id, "\uffff")
+    return [document for _, document in await progress.all(tenant, "_id", first, last)]
 
 
 def _keys(event: RecordedEvent) -> Sequence[str]:
@@ -45,6 +54,5 @@ learner_progress = Projection(
     version=1,
     keys=_keys,
     apply=_apply,
-    indexes=("learner",),
     types=frozenset({MASTERY_CHANGED}),
 )
