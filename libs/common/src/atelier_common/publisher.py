@@ -1,6 +1,7 @@
 """The publisher: what leaves a service, made from its log alone and sent in the log's order."""
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from atelier_common.opening import Opener, Unreadable
 from atelier_common.telemetry import metrics, names, tracing
 from atelier_common.watching import LogWatch
 
+_LONGEST_TURN_SECONDS = 0.01
 _PUBLISHED = metrics.counter(names.METRIC_PUBLISHED)
 
 
@@ -102,7 +104,11 @@ class ContractLog:
         leaving = [commit for commit in commits if self._may_leave(commit)]
         opened = deque(await self._opener.open(tenant, leaving, None))
         found, to_come = Outgoing(commits[-1].position), deque(leaving)
+        until = time.perf_counter() + _LONGEST_TURN_SECONDS
         for commit in commits:
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + _LONGEST_TURN_SECONDS
             slot = (tenant, incarnation, commit.stream)
             if not to_come or commit is not to_come[0]:
                 self._pass_over(slot, commit.version)

@@ -36,6 +36,7 @@ from atelier_common.events import EventRegistry
 from atelier_common.follower import LeadershipLost
 from atelier_common.ids import event_id
 from atelier_common.publisher import Publisher
+from atelier_common.telemetry import names
 
 
 @asynccontextmanager
@@ -235,6 +236,19 @@ class PublishingSuite:
         assert [decode(message).stream for _, message in self.bus.sent] == ["note/a"]
         assert await self.cursor() == 2
         assert await self.notes.messages("note/theirs") == []
+
+    async def test_what_was_acknowledged_is_counted_by_topic(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        counted: list[tuple[int, str]] = []
+
+        class Counter:
+            def add(self, amount: int, attributes: dict[str, str]) -> None:
+                counted.append((amount, attributes[names.TOPIC]))
+
+        monkeypatch.setattr("atelier_common.publisher._PUBLISHED", Counter())
+        await self.notes.note("note/a", "1", "2")
+        await self.notes.note("folder/b", "3")
+        await self.publish_all()
+        assert sorted(counted) == [(1, FOLDER_TOPIC), (2, TOPIC)]
 
     async def test_a_failed_send_moves_nothing_and_is_sent_again(self) -> None:
         await self.notes.note("note/a", "1", "2", "3")
