@@ -131,7 +131,7 @@ class RebuildingSuite(RunningWorld):
     async def test_readers_of_other_processes_follow_and_the_old_build_goes(self) -> None:
         await self.notes.note("note/a", "x")
         async with self.serving(texts()) as service:
-            service.readers_follow_seconds = 0.0
+            service.builds.readers_follow_seconds = 0.0
             elsewhere = ReadModel(texts(), self.log.documents, self.log.store, looks_every=0.0)
             await self.shows(elsewhere, 1)
             await service.rebuild("texts")
@@ -174,7 +174,7 @@ class RebuildingSuite(RunningWorld):
         poison = {"bad"}
         await self.notes.note("note/a", "1", "bad", "3")
         async with self.serving(texts(poison)) as service:
-            service.readers_follow_seconds = 0.0
+            service.builds.readers_follow_seconds = 0.0
             await self.idle(service)
             assert [entry.key for entry in await service.parked(TENANT)] == ["a"]
             poison.clear()
