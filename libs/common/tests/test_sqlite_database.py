@@ -152,3 +152,35 @@ async def test_versions_of_a_commit_that_failed_are_not_taken_for_written(tmp_pa
     assert isinstance(outcome, Appended)
     assert outcome.commit.position == 2
     await store.close()
+
+
+async def test_two_processes_that_append_to_one_file_give_dense_positions_and_one_winner(tmp_path: Path) -> None:
+    stores = [SqliteEventStore(SqliteDatabase(tmp_path / "log.sqlite")) for _ in range(2)]
+    for store in stores:
+        await store.start()
+    one, other = stores
+    for version in range(1, 4):
+        assert await one.append([a_commit("jar/a", version)]) != [VersionTaken()]
+    assert await other.append([a_commit("jar/a", 3, "late"), a_commit("jar/b", 1), a_commit("jar/a", 4)]) == [
+        VersionTaken(),
+        Appended(a_commit("jar/b", 1)),
+        VersionTaken(),
+    ]
+    for version in range(4, 9):
+        assert await one.append([a_commit("jar/a", version), a_commit("jar/b", version - 2)]) == [
+            Appended(a_commit("jar/a", version)),
+            Appended(a_commit("jar/b", version - 2)),
+        ]
+        assert await other.append([a_commit("jar/c", version - 3), a_commit("jar/b", version - 2, "late")]) == [
+            Appended(a_commit("jar/c", version - 3)),
+            VersionTaken(),
+        ]
+    for store in stores:
+        await store.close()
+    again = SqliteEventStore(SqliteDatabase(tmp_path / "log.sqlite"))
+    await again.start()
+    log = await again.read_log("fictional", 0)
+    await again.close()
+    assert [commit.position for commit in log] == list(range(1, 20))
+    for stream, last in (("jar/a", 8), ("jar/b", 6), ("jar/c", 5)):
+        assert [commit.version for commit in log if commit.stream == stream] == list(range(1, last + 1))

@@ -117,11 +117,6 @@ class SqliteEventStore:
 
     def _insert(self, connection: sqlite3.Connection, slot: Slot, commit: Commit, body: bytes) -> bool:
         (tenant, stream), version, written = slot, commit.version, self._written
-        head = written.heads.get(tenant)
-        if head is None:
-            head = connection.execute(
-                "SELECT COALESCE(MAX(position), 0) FROM commits WHERE tenant = ?", (tenant,)
-            ).fetchone()[0]
         if (
             version > 1
             and written.versions.get(slot, 0) < version - 1
@@ -132,13 +127,19 @@ class SqliteEventStore:
             is None
         ):
             return False
+        head = written.heads.get(tenant)
+        if head is None:
+            tail = self._tails.get(tenant)
+            head = tail[-1].position if tail else _last_position(connection, tenant)
         try:
             connection.execute(
                 "INSERT INTO commits (tenant, position, stream, version, body) VALUES (?, ?, ?, ?, ?)",
                 (tenant, head + 1, stream, version, body),
             )
         except sqlite3.IntegrityError:
-            return False
+            # The version is taken; or the position is, by another process that wrote to this file since we did.
+            written.heads[tenant] = _last_position(connection, tenant)
+            return head != written.heads[tenant] and self._insert(connection, slot, commit, body)
         written.heads[tenant] = commit.position = head + 1
         written.versions[slot] = version
         return True
@@ -195,10 +196,7 @@ class SqliteEventStore:
         tail = self._tails.get(tenant)
         if tail:
             return tail[-1].position
-        row = self._database.reader.execute(
-            "SELECT COALESCE(MAX(position), 0) FROM commits WHERE tenant = ?", (tenant,)
-        ).fetchone()
-        return int(row[0])
+        return _last_position(self._database.reader, tenant)
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int | None:
         row = self._database.reader.execute(
@@ -230,3 +228,8 @@ class SqliteEventStore:
         if row is None:
             raise NotFound(f"no part {digest} is stored")
         return bytes(row[0])
+
+
+def _last_position(connection: sqlite3.Connection, tenant: str) -> int:
+    found = connection.execute("SELECT COALESCE(MAX(position), 0) FROM commits WHERE tenant = ?", (tenant,)).fetchone()
+    return int(found[0])
