@@ -3,11 +3,11 @@
 A restart then costs what opening the folder costs, and a test can afford many. Nothing runs in the parent but this loop.
 """
 
-import asyncio
 import os
 import sys
 from pathlib import Path
 
+from atelier_common import process
 from atelier_standalone.folder import DataFolder
 from atelier_standalone.serving import serve
 
@@ -17,7 +17,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             os.close(0)
-            asyncio.run(serve(DataFolder(Path(line.strip())), "127.0.0.1", 0, 0, lambda *_: None))
+            process.run(serve(DataFolder(Path(line.strip())), "127.0.0.1", 0, 0, lambda *_: None))
             os._exit(0)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()

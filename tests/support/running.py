@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from atelier_common import process
 from atelier_common.clock import SimulatedClock
 from atelier_standalone.folder import DataFolder
 from atelier_standalone.serving import served
@@ -202,7 +203,7 @@ def running(folder: Path, now: int = school.SATURDAY_BEFORE) -> Iterator[System]
 
     def run() -> None:
         try:
-            asyncio.run(serve())
+            process.run(serve())
         except BaseException as failure:
             failures.append(failure)
         finally:
