@@ -187,6 +187,13 @@ class MemoryDocuments:
         other._database = self._database
         return other
 
+    def copied(self) -> "MemoryDocuments":
+        """Another database that holds what this one holds at this moment: a backup. What is on its way to this one is not in it."""
+        other = MemoryDocuments(self._database.server_clock)
+        for place, collection in self._database.collections.items():
+            other._database.collections[place] = collection.copy()
+        return other
+
     async def ensure_index(self, collection: str, fields: Sequence[str]) -> None:
         for (_, name), held in self._database.collections.items():
             if name == collection:

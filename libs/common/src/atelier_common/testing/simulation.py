@@ -7,11 +7,16 @@ timers pass in seconds, and what a seed has done it does again (across processes
 
 import asyncio
 import selectors
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
+from unittest.mock import patch
 
+from atelier_common.backfill import Backfill
+from atelier_common.bus.envelope import Place
 from atelier_common.bus.port import Bus, BusSubscription, Message
 from atelier_common.documents.memory import Effect
 from atelier_common.errors import Unavailable
@@ -35,7 +40,7 @@ class _NoWaiting(selectors.SelectSelector):
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time jumps from one timer to the next. No sockets, no threads."""
+    """An event loop whose time jumps from one timer to the next. No sockets, no threads: what is handed to one is done at once."""
 
     def __init__(self) -> None:
         self._waiting = _NoWaiting()
@@ -44,11 +49,29 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._waiting.now
 
+    def run_in_executor(  # type: ignore[override]  # asyncio's own declaration names its type variables otherwise
+        self, _executor: Executor | None, work: Callable[..., Result], *arguments: Any
+    ) -> "asyncio.Future[Result]":
+        """Run ``work`` here and now: the moment at which a thread is done would not come from the seed."""
+        done: asyncio.Future[Result] = self.create_future()
+        try:
+            done.set_result(work(*arguments))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
 
 def simulate(main: Coroutine[Any, Any, Result]) -> Result:
     """Run ``main`` to its end in simulated time; tasks that it leaves behind are cancelled."""
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
         return runner.run(main)
+
+
+@contextmanager
+def seeded_luck(random: Random) -> Iterator[None]:
+    """As long as this lasts, keys, nonces and random ids come from ``random``: what a seed has done it does again."""
+    with patch("os.urandom", random.randbytes):
+        yield
 
 
 def loop_milliseconds() -> int:
@@ -141,6 +164,36 @@ class SeededFaults:
     def _check_alive(self) -> None:
         if self.crashed.is_set():
             raise ConnectionError("this replica is no more")
+
+
+class FaultyBackfill:
+    """A replica's way to a neighbour's log: the neighbour may be away, and its answer may be lost."""
+
+    def __init__(self, owner: Backfill, faults: SeededFaults) -> None:
+        self._owner = owner
+        self._faults = faults
+
+    async def contract_events(self, tenant: str, stream: str, after: Place) -> list[Message]:
+        return await self._asked(self._owner.contract_events(tenant, stream, after))
+
+    async def streams(self, tenant: str, topics: Sequence[str]) -> list[str]:
+        return await self._asked(self._owner.streams(tenant, topics))
+
+    async def incarnation(self, tenant: str) -> str:
+        return await self._asked(self._owner.incarnation(tenant))
+
+    async def _asked(self, asked: Coroutine[Any, Any, Result]) -> Result:
+        try:
+            try:
+                await self._faults.before()
+            except ConnectionError:
+                asked.close()
+                raise
+            found = await asked
+            await self._faults.after()
+        except ConnectionError as error:
+            raise Unavailable(str(error)) from error
+        return found
 
 
 class FaultyBus:
