@@ -2,10 +2,11 @@
 
 Statements run on the event loop's thread, inside one open transaction, because each takes microseconds; only COMMIT, which waits
 for the disk, runs on a thread of its own. While it runs, new work gathers and becomes the next transaction: group commit. Of many
-callers one half decides while the other half's work is committed. A
-piece of work that fails leaves the others alone: what the group has done so far is undone and done again, each piece in a
+callers one half decides while the other half's work is committed. A lone writer on a quick disk is spared the way to the thread
+and back, which would take longer than its COMMIT.
+
+A piece of work that fails leaves the others alone: what the group has done so far is undone and done again, each piece in a
 savepoint of its own. A COMMIT that fails fails every piece in it.
-A lone writer on a quick disk is spared the way to the thread and back, which would take longer than its COMMIT.
 
 Nothing is acknowledged, cached or rung before COMMIT has returned. WAL mode, ``synchronous=FULL``, both asserted at start.
 """
@@ -25,7 +26,6 @@ Result = TypeVar("Result")
 
 _LONGEST_GROUP_SECONDS = 0.004
 """A transaction takes in waiting work for this long before it commits, so that the event loop stays responsive."""
-
 
 _ENOUGH = 8
 """So many pieces of work share a COMMIT well enough: it does not wait for more of them."""
