@@ -2,9 +2,10 @@
 
 work        the sample district in a standalone server of its own process, both sites planned; single results posted at a steady 50 a
             second for 20 seconds, whether or not the ones before have come through. A school in which a tenth of the results moves a
-            timetable: learners at work on steps that they are seated for next week, 40 of them at a time, each until the step is
-            shown, those who lack the fewest successes first. Whether somebody is moved then is for the engine to find: a step that
-            is shown makes room for another, and there has to be a session of one that the learner is ready for with a seat left.
+            timetable: learners at work on steps that they are seated for next week, 40 of them at a time, each with the last three
+            successes that it takes to show the step (where it takes more, those before were posted earlier in the day), so that a
+            third of the results shows one. Whether somebody is moved then is for the engine to find: there has to be a session of a
+            step that the learner is ready for, at a time that the learner can spare, with a seat that nobody needs more.
             For each result the time from just before the POST to the durable commit of the plan in scheduling's log that it caused,
             found by its correlation id along the causes
 reference   none: the bound is what a person feels
@@ -29,7 +30,7 @@ from atelier_standalone.sample.district import WEEK
 
 from bench.district import NOW, bring_in
 from bench.measuring import Line, percentile
-from bench.showing import Pair, successes, successes_missing
+from bench.showing import LAST, Pair, successes, successes_missing
 from bench.standalone import Standalone, standalone
 
 PER_SECOND = 50
@@ -57,7 +58,14 @@ async def _measure(server: Standalone) -> list[Line]:
         for site in sample.sites:
             await propose(client, site, WEEK)
         server.ask("watch")
-        results = await _results(client, list(sample.sites), _WARM_UP + PER_SECOND * SECONDS)
+        missing = await _missing(client, list(sample.sites))
+        pairs = list(successes(missing, _WARM_UP + PER_SECOND * SECONDS, random.Random("results")))
+        earlier = [pair for pair in dict.fromkeys(pairs) for _ in range(missing[pair] - LAST)]
+        for start in range(0, len(earlier), 200):
+            body = {"evidence": _results("earlier", earlier, timedelta(minutes=29), timedelta())[start : start + 200]}
+            await client.send(_EVIDENCE, json.dumps(body).encode(), "application/json")
+        await client.settle()
+        results = _results("result", pairs, timedelta(minutes=25), timedelta(seconds=1))
         await _post_at_rate(client, results[:_WARM_UP])
         await client.settle()
         server.ask("proposed")
@@ -68,8 +76,8 @@ async def _measure(server: Standalone) -> list[Line]:
         return _told(posted, server.ask("proposed"), processor)
 
 
-async def _results(client: Client, sites: list[str], count: int) -> list[dict[str, Any]]:
-    """Successes of learners in steps that they are seated for in the week."""
+async def _missing(client: Client, sites: list[str]) -> dict[Pair, int]:
+    """Of all learners and the steps they are seated for in the week, how many successes each step takes yet."""
     monday = datetime.fromisocalendar(int(WEEK[:4]), int(WEEK[-2:]), 1).date()
     pairs: set[Pair] = set()
     for site in sites:
@@ -80,19 +88,23 @@ async def _results(client: Client, sites: list[str], count: int) -> list[dict[st
             for session in found["sessions"]:
                 if session["focus_kind"] == "competency":
                     pairs.update((learner, session["focus"]) for learner in session["members"])
-    missing = {pair: await successes_missing(client, pair) for pair in sorted(pairs)}
-    at = datetime.fromtimestamp(NOW / 1000, UTC) - timedelta(hours=2)
+    return {pair: await successes_missing(client, pair) for pair in sorted(pairs)}
+
+
+def _results(name: str, pairs: list[Pair], before: timedelta, apart: timedelta) -> list[dict[str, Any]]:
+    """A success each, from so long before now on, and so far apart."""
+    at = datetime.fromtimestamp(NOW / 1000, UTC) - before
     return [
         {
-            "id": f"result-{place}",
+            "id": f"{name}-{place}",
             "learner_id": learner,
             "competencies": [competency],
-            "item": f"item-{place}",
+            "item": f"{name}-item-{place}",
             "success": True,
             "score": 1.0,
-            "performed_at": (at + timedelta(seconds=place)).isoformat(),
+            "performed_at": (at + place * apart).isoformat(),
         }
-        for place, (learner, competency) in enumerate(successes(missing, count, random.Random("results")))
+        for place, (learner, competency) in enumerate(pairs)
     ]
 
 
@@ -114,18 +126,23 @@ async def _post_at_rate(client: Client, results: list[dict[str, Any]]) -> dict[s
 
 def _told(posted: dict[str, float], proposals: list[dict[str, Any]], processor: float) -> list[Line]:
     seen: dict[str, float] = {}
+    heard: dict[str, float] = {}
     moving: set[str] = set()
     for proposal in proposals:
         for key in proposal["posts"]:
             if key in posted:
                 seen.setdefault(key, proposal["at"])
+                heard.setdefault(key, proposal["heard"][key])
         moving.update(key for key in proposal["moving"] if key in posted)
     waits = [1_000 * (at - posted[key]) for key, at in seen.items()]
+    arrivals = [1_000 * (at - posted[key]) for key, at in heard.items()]
     if not waits:
         return [Line("results that led to a proposed plan", 0, "", at_least=len(posted) / 10)]
     return [
         Line("from post to proposed plan, median", percentile(waits, 0.50), "ms", at_most=150),
         Line("from post to proposed plan, 99th percentile", percentile(waits, 0.99), "ms", at_most=500),
+        Line("of that, until scheduling's log had the revised path, median", percentile(arrivals, 0.50), "ms"),
+        Line("of that, until scheduling's log had the revised path, 99th percentile", percentile(arrivals, 0.99), "ms"),
         Line("results that led to a proposed plan", 100 * len(waits) / len(posted), "%"),
         Line("results that moved their learner's timetable", 100 * len(moving) / len(posted), "%", at_least=10),
         Line("learners moved per proposal", sum(one["moved"] for one in proposals) / len(proposals), "learners"),

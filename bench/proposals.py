@@ -13,7 +13,7 @@ class Proposals:
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._posts: dict[str, tuple[str, str]] = {}
+        self._posts: dict[str, tuple[str, str, float]] = {}
         self._found: list[dict[str, Any]] = []
         self._incarnations: dict[str, str] = {}
         self._positions: dict[str, int] = {}
@@ -36,16 +36,17 @@ class Proposals:
             if stored.type.startswith("atelier.pathing.path."):
                 identity = event_id(self._incarnations[tenant], commit.stream, commit.version, ordinal)
                 learner = commit.stream.rpartition("/")[2].partition(":")[0]
-                self._posts[identity] = (commit.correlation_id, learner)
+                self._posts[identity] = (commit.correlation_id, learner, at)
             elif stored.type == "plan.proposed":
                 causes = [self._posts[cause] for cause in stored.data["causes"] if cause in self._posts]
                 moved = {move["learner_id"] for move in stored.data["moves"]}
                 self._found.append(
                     {
                         "at": at,
-                        "posts": [correlation for correlation, _ in causes],
-                        "moving": [correlation for correlation, learner in causes if learner in moved],
+                        "posts": [correlation for correlation, _, _ in causes],
+                        "moving": [correlation for correlation, learner, _ in causes if learner in moved],
                         "moved": len(moved),
+                        "heard": {correlation: heard for correlation, _, heard in causes},
                     }
                 )
 

@@ -16,6 +16,8 @@ Pair = tuple[str, str]
 
 AT_WORK = 40
 """So many pairs are worked on at a time: at 50 results a second a learner's results on a step come about a second apart."""
+LAST = 3
+"""So many of the successes that show a step come while it is measured, one success for each that the policy asks for at least."""
 _FAR = 20
 
 
@@ -52,8 +54,8 @@ def _observation(told: dict[str, Any]) -> Observation:
 
 
 def successes(missing: dict[Pair, int], count: int, draw: random.Random) -> Iterator[Pair]:
-    """Whose success on what comes next, ``count`` times: pairs that lack the fewest first, ``AT_WORK`` of them in turn, each until
-    its step is shown."""
+    """Whose success on what comes next, ``count`` times: pairs that lack the fewest first, ``AT_WORK`` of them in turn, each for the
+    ``LAST`` successes that its step takes."""
     ranked = sorted(missing)
     draw.shuffle(ranked)
     ranked.sort(key=missing.__getitem__)
@@ -62,7 +64,7 @@ def successes(missing: dict[Pair, int], count: int, draw: random.Random) -> Iter
     for _ in range(count):
         pair, done = at_work.popleft()
         yield pair
-        if done + 1 < missing[pair]:
+        if done + 1 < min(LAST, missing[pair]):
             at_work.append((pair, done + 1))
         elif waiting:
             at_work.append((waiting.popleft(), 0))

@@ -27,14 +27,20 @@ from atelier_scheduling.engine.times import Day, DayKind, Interval
 
 def apply_changes(problem: SiteProblem, changes: Changes) -> SiteProblem:
     """The problem after every change in turn. A change about somebody unknown changes nothing."""
+    waiting: list[NeedsChanged] = []
     for change in changes.changes:
-        problem = _apply(problem, change)
-    return problem
+        if isinstance(change, NeedsChanged):
+            waiting.append(change)
+            continue
+        problem = _apply(_with_needs(problem, waiting), change)
+        waiting = []
+    return _with_needs(problem, waiting)
 
 
-def chained(problem_digest: str, changes: Changes) -> str:
-    """What a repaired plan's ``problem`` says: SHA-256 over the digest before and the changes' canonical bytes."""
-    return hashlib.sha256(problem_digest.encode() + b"\n" + wire.write(changes)).hexdigest()
+def chained(problem_digest: str, changes: Changes, written: bytes = b"") -> str:
+    """What a repaired plan's ``problem`` says: SHA-256 over the digest before and the changes' canonical bytes (``written``, where
+    they are at hand)."""
+    return hashlib.sha256(problem_digest.encode() + b"\n" + (written or wire.write(changes))).hexdigest()
 
 
 def without(spans: tuple[Interval, ...], hole: Interval) -> tuple[Interval, ...]:
@@ -74,8 +80,8 @@ def _apply(problem: SiteProblem, change: Change) -> SiteProblem:
         case LearnerLeft(name):
             left = tuple(one for one in problem.learners if one.id != name)
             return replace(problem, learners=left, needs=_needs_in(problem.needs, name, ()))
-        case NeedsChanged(name, needs, shown, later):
-            return replace(problem, needs=_needs_in(problem.needs, name, needs, shown, later))
+        case NeedsChanged():
+            return _with_needs(problem, [change])
         case ZoneLost(name, interval):
             zones = tuple(
                 replace(one, closed=(*one.closed, interval)) if one.id == name else one for one in problem.zones
@@ -99,6 +105,19 @@ def _adult_in(adults: tuple[Adult, ...], adult: Adult) -> tuple[Adult, ...]:
 
 def _learner_in(learners: tuple[Learner, ...], learner: Learner) -> tuple[Learner, ...]:
     return (*(one for one in learners if one.id != learner.id), learner)
+
+
+def _with_needs(problem: SiteProblem, changes: list[NeedsChanged]) -> SiteProblem:
+    """As if each change were applied alone, in one pass."""
+    mine: dict[str, tuple[Need, ...]] = {change.learner: () for change in changes}
+    others: list[Need] = []
+    before: dict[str, list[Need]] = {name: [] for name in mine}
+    for need in problem.needs:
+        before.get(need.learner, others).append(need)
+    for change in changes:
+        former = mine.pop(change.learner) or tuple(before[change.learner])
+        mine[change.learner] = _needs_in(former, change.learner, change.needs, change.shown, change.later)
+    return replace(problem, needs=(*others, *(need for some in mine.values() for need in some))) if changes else problem
 
 
 def _needs_in(

@@ -17,13 +17,13 @@ from atelier_scheduling.engine.checks import (
 )
 from atelier_scheduling.engine.demand import APPOINTED, Demand, Demands, kinds_of, session_factor
 from atelier_scheduling.engine.facts import Cell, Facts
-from atelier_scheduling.engine.needs import FocusKind, NeedClass, Origin, Setting
+from atelier_scheduling.engine.needs import FocusKind, NeedClass, NeedState, Origin, Setting
 from atelier_scheduling.engine.plan import PlacedBy
 from atelier_scheduling.engine.policy import SessionKind
 from atelier_scheduling.engine.sessions import AdultTimeKind, StaffRole
 from atelier_scheduling.engine.supervision import Ground, find_staff
 from atelier_scheduling.engine.times import SlotPurpose
-from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable, Why
+from atelier_scheduling.engine.timetable import DECIDED, LATER, SHOWN, Meeting, Seat, Timetable, Why
 
 _OPEN_TIME = (SlotPurpose.TEACHING, SlotPurpose.FLEX, SlotPurpose.HOME)
 _STEP = 5
@@ -329,6 +329,12 @@ def why(demand: Demand, code: str, margin: float = 0.0) -> Why:
     restricted = need.restricted or need.focus.kind is FocusKind.SERVICE
     parameters = (("focus", need.focus.id), ("need", need.id))
     return (f"{code}.{need.focus.kind}", placed_by, parameters, restricted, margin)
+
+
+def staying(demand: Demand) -> Why:
+    """The receipt of a seat whose need is not open: shown already, or ready while other steps come first."""
+    _, placed_by, parameters, restricted, _ = why(demand, "studio")
+    return (SHOWN if demand.need.state is NeedState.SHOWN else LATER, placed_by, parameters, restricted, 0.0)
 
 
 def practice(demand: Demand) -> Why:

@@ -5,7 +5,9 @@ Never opens a session; it moves people between those that stand, exchanges an ad
 restored timetable give the same bytes.
 """
 
-from atelier_scheduling.engine.appointments import why
+from dataclasses import replace
+
+from atelier_scheduling.engine.appointments import staying, why
 from atelier_scheduling.engine.changes import (
     AdultAbsent,
     Change,
@@ -18,7 +20,7 @@ from atelier_scheduling.engine.changes import (
 from atelier_scheduling.engine.checks import may_learn
 from atelier_scheduling.engine.decisions import Answer
 from atelier_scheduling.engine.demand import APPOINTED, Demand
-from atelier_scheduling.engine.needs import Need, NeedState
+from atelier_scheduling.engine.needs import Need
 from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
@@ -28,9 +30,6 @@ from atelier_scheduling.engine.restoring import recount
 from atelier_scheduling.engine.standingin import StandingIn
 from atelier_scheduling.engine.timetable import DECIDED, LATER, SHOWN, Seat
 from atelier_scheduling.engine.worktable import Worktable
-
-# Receipts of seats whose need is not open any more.
-_KEPT = {NeedState.SHOWN: SHOWN, NeedState.LATER: LATER}
 
 
 class FirstAid:
@@ -80,7 +79,7 @@ class FirstAid:
     def _put_back(self, problem: SiteProblem) -> None:
         """Forget changed needs for which no seat was given or taken: ``problem`` is the one before them."""
         self.work.problem = self.work.facts.problem = problem
-        needs: dict[str, list[Need]] = {name: [] for name in self.touched}
+        needs: dict[str, list[Need]] = {self.work.facts.learners[one].id: [] for one in self.work.renewed}
         for need in problem.needs:
             if need.learner in needs:
                 needs[need.learner].append(need)
@@ -146,10 +145,16 @@ class FirstAid:
         nobody asks for any more."""
         work = self.work
         name = work.facts.learners[learner].id
-        needs = [need for need in work.problem.needs if need.learner == name]
+        needs = sorted(work.needs_now.get(name, []), key=lambda need: need.id)
         if work.facts.bound_to.get(learner) or _appointed(needs) != _appointed(work.facts.needs[learner]):
             return False
+        asks_the_same = _asked(needs) == _asked(work.facts.needs[learner])
+        work.renewed.add(learner)
         work.facts.set_needs(learner, needs)
+        if asks_the_same:
+            # Only what is known of the learner is another: that moves nobody.
+            work.demands.renew(learner)
+            return True
         work.touched.add(learner)
         for seat in self._credited_anew(learner):
             if not may_learn(work.facts, learner, seat.session.focus):
@@ -182,15 +187,19 @@ class FirstAid:
         if demand is None or seat.why[0] in DECIDED:
             return
         if not demand.need.is_open:
-            _, placed_by, parameters, restricted, _ = why(demand, "studio")
-            seat.why = (_KEPT[demand.need.state], placed_by, parameters, restricted, 0.0)
-        elif seat.why[0] in _KEPT.values():
+            seat.why = staying(demand)
+        elif seat.why[0] in (SHOWN, LATER):
             seat.why = why(demand, "studio")
 
     def _own(self, seat: Seat) -> Demand | None:
         """The need for the very focus of the seat's session."""
         served = (self.work.demands.by_need[name] for name in seat.needs)
         return next((demand for demand in served if demand.need.focus == seat.session.focus), None)
+
+
+def _asked(needs: list[Need]) -> list[Need]:
+    """The needs without what is only known of the learner: whatever asks the same is placed the same."""
+    return [replace(need, readiness=None, evidence=(), rank=0, urgency=0.0, failed_kinds=()) for need in needs]
 
 
 def _appointed(needs: list[Need]) -> list[Need]:

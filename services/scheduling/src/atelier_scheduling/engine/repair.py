@@ -36,16 +36,24 @@ _at_hand: OrderedDict[str, FirstAid] = OrderedDict()
 
 
 def repair(
-    problem: SiteProblem, plan: Plan, changes: Changes, effort: int = 1, seed: int = 0, *, only_if_seen: bool = False
+    problem: SiteProblem,
+    plan: Plan,
+    changes: Changes,
+    effort: int = 1,
+    seed: int = 0,
+    *,
+    only_if_seen: bool = False,
+    written: bytes = b"",
 ) -> Repaired:
     """The problem after the changes, a safe plan for it that differs as little as may be, and what differs.
 
     ``plan`` must be a plan for ``problem``. Deterministic like ``plan``. Moves of choice stay within the stability
     budget and never touch the frozen time; forced moves are marked and counted apart. ``only_if_seen``: where learners'
-    needs changed and nobody would see a difference, problem and plan are handed back as they were.
+    needs changed and nobody would see a difference, problem and plan are handed back as they were. ``written``: the
+    changes' canonical bytes, where they are at hand.
     """
     after = apply_changes(problem, changes)
-    digest = chained(plan.problem, changes)
+    digest = chained(plan.problem, changes, written)
     forced = _forced(changes.changes)
     if changes.changes and all(isinstance(change, _SMALL) for change in changes.changes):
         aid = _take(problem, plan)

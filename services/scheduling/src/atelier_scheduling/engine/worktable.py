@@ -3,6 +3,7 @@
 from atelier_scheduling.engine.decisions import Decisions
 from atelier_scheduling.engine.demand import Demands
 from atelier_scheduling.engine.facts import Facts
+from atelier_scheduling.engine.needs import Need
 from atelier_scheduling.engine.plan import Attendance, Plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.restoring import recount, restore
@@ -21,7 +22,8 @@ def rows_by_learner(plan: Plan) -> dict[str, list[Attendance]]:
 class Worktable:
     """What the rooms of first aid work on together. Numbers in ``touched`` and ``adults`` are those of ``facts``;
     ``sessions`` holds ids of sessions whose adults or place changed, ``forced`` the code of what forced a learner.
-    ``rows`` are the plan's attendances by learner id."""
+    ``renewed`` are learners whose needs were read anew, ``needs_now`` all needs by learner id, ``rows`` the plan's
+    attendances by learner id."""
 
     def __init__(self, problem: SiteProblem, plan: Plan) -> None:
         self.problem = problem
@@ -35,6 +37,8 @@ class Worktable:
         self.decisions = Decisions(self.table, self.demands, plan)
         self.rows = rows_by_learner(plan)
         self.touched: set[int] = set()
+        self.renewed: set[int] = set()
+        self.needs_now: dict[str, list[Need]] = {}
         self.adults: set[int] = set()
         self.sessions: set[str] = set()
         self.forced: dict[str, str] = {}
@@ -42,6 +46,10 @@ class Worktable:
     def take_up(self, after: SiteProblem) -> None:
         """Begin a repair: nothing is touched yet."""
         self.problem = self.facts.problem = after
+        self.needs_now = {}
+        for need in after.needs:
+            self.needs_now.setdefault(need.learner, []).append(need)
+        self.renewed = set()
         self.touched, self.adults, self.sessions, self.forced = set(), set(), set(), {}
 
     @property

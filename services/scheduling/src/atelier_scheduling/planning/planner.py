@@ -143,7 +143,8 @@ class Planner:
         self, tenant: str, digest: str, changes: Sequence[Change], description: Any, *, trial: bool = False
     ) -> tuple[solving.Outcome, bytes]:
         stored = wire.write(Changes(tuple(changes)))
-        opened = wire.write(Changes(tuple([await self._opened_change(tenant, change) for change in changes])))
+        plain = tuple([await self._opened_change(tenant, change) for change in changes])
+        opened = stored if plain == tuple(changes) else wire.write(Changes(plain))
         outcome = await self._with_state(
             tenant, digest, solving.mend, digest, opened, stored, description.effort, description.seed, trial=trial
         )
@@ -223,7 +224,7 @@ class Planner:
             moves=outcome.moves,
             figures=outcome.figures,
             cut=(Cut("log", position),),
-            causes=tuple(causes)[-20:],
+            causes=tuple(causes),
             safe=not outcome.violations,
             violations=outcome.violations[:50],
             now=now,

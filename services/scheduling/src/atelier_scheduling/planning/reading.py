@@ -97,14 +97,16 @@ class Library:
         found = await self._models.learners.get_many(tenant, learner_ids)
         known = await self._models.paths.get_many(tenant, learner_ids)
         paths = {key: paths_in(document) for key, document in known.items()}
+        shown = {key: shown_in(document) for key, document in known.items()}
         wanted = {entry.competency_id for some in paths.values() for path in some for entry in path.frontier}
+        wanted.update(one for some in shown.values() for one in some)
         return SiteFacts(
             description=description,
             learners={key: learner_in(document) for key, document in found.items()},
             adults={},
             paths=paths,
             competencies=await self.competencies(tenant, sorted(wanted)),
-            shown={key: shown_in(document) for key, document in known.items()},
+            shown=shown,
         )
 
     async def competencies(self, tenant: str, ids: Sequence[str] | None = None) -> dict[str, Competency]:

@@ -109,14 +109,14 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         raise StateMissing(base)
     _STATES.move_to_end(base)
     asked = wire.read(Changes, changes)
-    repaired = repair(state.problem, state.plan, asked, effort, seed, only_if_seen=True)
+    repaired = repair(state.problem, state.plan, asked, effort, seed, only_if_seen=True, written=changes)
     if isinstance(repaired.plan, Infeasible):
         return Outcome(diagnosis=in_words(repaired.problem, repaired.plan.diagnosis))
     made = repaired.plan
     if not repaired.changed:
         unchanged = figures_of(state.problem, state.plan)
         return Outcome(base, base=base, changed=False, figures=unchanged, standings=_standings(state.plan))
-    stored = wire.read(Changes, stored_changes).changes
+    stored = asked.changes if stored_changes == changes else wire.read(Changes, stored_changes).changes
     part = difference(base, state.stored_problem, stored, state.plan, made, repaired.touched).to_json()
     digest = hashlib.sha256(part).hexdigest()
     if not trial:
