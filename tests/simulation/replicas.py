@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 from atelier_assessment import bootstrap as assessment
+from atelier_assessment.recording.known import Known
 from atelier_common.backfill import Backfill
 from atelier_common.bus.memory import MemoryBus
 from atelier_common.clock import Clock
@@ -16,7 +18,7 @@ from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.privacy.keyring import Keyring
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
-from atelier_common.testing.simulation import FaultyBackfill, FaultyBus, SeededFaults
+from atelier_common.testing.simulation import FaultyBackfill, FaultyBus, SeededFaults, loop_seconds
 from atelier_pathing import bootstrap as pathing
 from atelier_profile import bootstrap as profile
 from atelier_scheduling import bootstrap as scheduling
@@ -98,7 +100,9 @@ def build(name: str, owner: str, around: Surroundings, faults: SeededFaults, for
             built = profile.build(**common, backfills=backfills, keyring=keys)
             return Replica(built.service, built.app(around.verifier), faults)
         case "assessment":
-            own = assessment.build(**common, backfill=backfills, keysource=keys, verifier=around.verifier)
+            # What it remembers for some seconds, it remembers for seconds of the loop.
+            with patch("atelier_assessment.bootstrap.Known", partial(Known, monotonic=loop_seconds)):
+                own = assessment.build(**common, backfill=backfills, keysource=keys, verifier=around.verifier)
             return Replica(own.service, own.app, faults)
         case "pathing":
             paths = pathing.build(**common, backfills=backfills, keys=keys)

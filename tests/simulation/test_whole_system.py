@@ -8,7 +8,9 @@ seed that fails is run again alone: ``pytest tests/simulation -k "seed7-"``.
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -59,13 +61,21 @@ async def _days(world: World, people: People) -> None:
     await world.settled()
 
 
-def lived(seed: int, folder: Path) -> tuple[World, People]:
-    """A school that has come to its end with nothing wrong."""
+def _lived(seed: int, folder: Path) -> tuple[World, People]:
     with seeded_luck(Random(f"luck of {seed}")):
         world = World(seed, folder, replace(WEATHER))
         people = People(world)
         simulate(_live(world, people))
     return world, people
+
+
+Lived = Callable[[int], tuple[World, People]]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    """A school that has come to its end with nothing wrong, by seed."""
+    return cache(lambda seed: _lived(seed, tmp_path_factory.mktemp("school")))
 
 
 @pytest.fixture(autouse=True)
@@ -75,10 +85,16 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("seed", _seeds(), ids=lambda seed: f"seed{seed}-")
-def test_in_bad_weather_a_school_comes_out_right(seed: int, tmp_path: Path) -> None:
-    world, people = lived(seed, tmp_path)
+def test_in_bad_weather_a_school_comes_out_right(seed: int, lived: Lived) -> None:
+    world, people = lived(seed)
     assert world.effects > 10_000
     assert world.struck > 50
     assert world.crashes > 8
     assert people.answered > 60
     assert [restore.service for restore in world.restores] == [RESTORED[seed % 4]]
+
+
+def test_a_seed_that_has_failed_fails_again(lived: Lived, tmp_path: Path) -> None:
+    (first, told), (again, told_again) = lived(SEEDS[0]), _lived(SEEDS[0], tmp_path)
+    assert (first.effects, first.struck, first.crashes) == (again.effects, again.struck, again.crashes)
+    assert told.acknowledged == told_again.acknowledged

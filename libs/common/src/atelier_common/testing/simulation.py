@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -39,12 +40,25 @@ class _NoWaiting(selectors.SelectSelector):
         return []
 
 
+class _NumberedTask(asyncio.Task[Any]):
+    """A task whose place in a set is its number: groups cancel their tasks in an order that does not come from addresses."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], number: int, **given: Any) -> None:
+        self._number = number
+        super().__init__(work, **given)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class SimulatedLoop(asyncio.SelectorEventLoop):
     """An event loop whose time jumps from one timer to the next. No sockets, no threads: what is handed to one is done at once."""
 
     def __init__(self) -> None:
         self._waiting = _NoWaiting()
         super().__init__(self._waiting)
+        self._numbers = count(1)
+        self.set_task_factory(lambda loop, work, **given: _NumberedTask(work, next(self._numbers), loop=loop, **given))
 
     def time(self) -> float:
         return self._waiting.now
@@ -69,9 +83,23 @@ def simulate(main: Coroutine[Any, Any, Result]) -> Result:
 
 @contextmanager
 def seeded_luck(random: Random) -> Iterator[None]:
-    """As long as this lasts, keys, nonces and random ids come from ``random``: what a seed has done it does again."""
-    with patch("os.urandom", random.randbytes):
+    """As long as this lasts, keys, nonces and random ids come from ``random``, and what measures how long something took finds
+    the loop's time: what a seed has done it does again.
+    """
+    with (
+        patch("os.urandom", random.randbytes),
+        patch("time.monotonic", loop_seconds),
+        patch("time.perf_counter", loop_seconds),
+    ):
         yield
+
+
+def loop_seconds() -> float:
+    """The running loop's time; 0 where none runs yet."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return 0.0
 
 
 def loop_milliseconds() -> int:
