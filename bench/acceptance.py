@@ -195,10 +195,14 @@ class Run:
             self.say(line)
 
     async def verify(self, client: Client, rebuild: bool = True) -> None:
-        began = time.monotonic()
+        commits, began = sum((await heads(client)).values()), time.monotonic()
         report = await client.post("/operator/v1/verify", rebuild=rebuild)
+        took = time.monotonic() - began
         broken = {where: found[:3] for where, found in report["violations"].items() if found}
-        self.ask(report["clean"], f"`events verify` is clean: {broken} ({time.monotonic() - began:.0f} s)")
+        self.ask(
+            report["clean"],
+            f"`events verify` is clean: {broken} ({took:.0f} s, {commits / took:,.0f} commits/s, {machine()})",
+        )
         parked = (await client.get("/operator/v1/parked"))["parked"]
         waiting = (await client.get("/assessment/v1/parked", limit=1))["parked"]
         self.ask(not parked and not waiting, f"nothing is parked: {parked[:3]} {waiting}")
