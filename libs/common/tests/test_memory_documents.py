@@ -41,3 +41,14 @@ async def test_the_store_judges_time_by_its_own_clock() -> None:
     assert await documents.write([Replace("t", "things", "1", {}, {"until": Past()})]) == [False]
     now = 1_051
     assert await documents.write([Replace("t", "things", "1", {}, {"until": Past()})]) == [True]
+
+
+async def test_a_backup_holds_one_moment_and_goes_its_own_way() -> None:
+    documents = MemoryDocuments()
+    await documents.ensure_index("things", ["n"])
+    await documents.write([Insert("t", "things", "1", {"n": 1})])
+    backup = documents.copied()
+    await documents.write([Replace("t", "things", "1", {"n": 2})])
+    await backup.write([Insert("t", "things", "2", {"n": 3})])
+    assert await documents.scan("t", "things", "n") == [("1", {"n": 2})]
+    assert await backup.scan("t", "things", "n") == [("1", {"n": 1}), ("2", {"n": 3})]
