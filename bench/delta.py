@@ -2,9 +2,9 @@
 
 work        the sample district in a standalone server of its own process, both sites planned; single results posted at a steady 50 a
             second for 20 seconds, whether or not the ones before have come through. A school in which a tenth of the results moves a
-            timetable: learners at work on steps that they are seated for next week, 40 of them at a time, each with the last three
-            successes that it takes to show the step (where it takes more, those before were posted earlier in the day), so that a
-            third of the results shows one. Whether somebody is moved then is for the engine to find: there has to be a session of a
+            timetable: learners at work on steps that they are seated for next week, 40 of them at a time, each with the last two
+            successes that it takes to show the step (where it takes more, those before were posted earlier in the day), so that half
+            of the results shows one. Whether somebody is moved then is for the engine to find: there has to be a session of a
             step that the learner is ready for, at a time that the learner can spare, with a seat that nobody needs more.
             For each result the time from just before the POST to the durable commit of the plan in scheduling's log that it caused,
             found by its correlation id along the causes

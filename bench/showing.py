@@ -16,8 +16,8 @@ Pair = tuple[str, str]
 
 AT_WORK = 40
 """So many pairs are worked on at a time: at 50 results a second a learner's results on a step come about a second apart."""
-LAST = 3
-"""So many of the successes that show a step come while it is measured, one success for each that the policy asks for at least."""
+LAST = 2
+"""So many of the successes that show a step come while it is measured."""
 _FAR = 20
 
 

@@ -118,7 +118,7 @@ class Repaired:
     """The problem after the changes, the plan for it (or why there can be none), and what differs from the plan
     before. ``whole``: the repair did not hold and the whole week was planned again, the previous plan kept as closely
     as possible. ``touched``: only these learners can differ (``None``: anybody). ``changed``: somebody would see a
-    difference; if not, the plan before is as good an answer."""
+    difference or asks for something else; if not, the plan before is as good an answer."""
 
     problem: SiteProblem
     plan: Plan | Infeasible

@@ -8,15 +8,15 @@ from atelier_scheduling.engine.sessions import Session
 from atelier_scheduling.engine.times import Interval
 
 
-def shows(before: Plan, after: Plan, touched: Collection[str] | None) -> bool:
+def shows(before: Plan, after: Plan) -> bool:
     """Whether anybody would see a difference: where they are and why, who leads it and where, who belongs to what,
-    what became of a person's decision. ``touched`` as below."""
+    what became of a person's decision."""
     return (
         before.sessions != after.sessions
         or before.studios != after.studios
         or before.home_groups != after.home_groups
         or before.overrides != after.overrides
-        or _of(before, touched) != _of(after, touched)
+        or before.attendances != after.attendances
     )
 
 

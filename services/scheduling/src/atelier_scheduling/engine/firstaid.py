@@ -24,7 +24,7 @@ from atelier_scheduling.engine.needs import Need
 from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
-from atelier_scheduling.engine.redrawing import look, redrawn
+from atelier_scheduling.engine.redrawing import redrawn
 from atelier_scheduling.engine.reseating import Reseating
 from atelier_scheduling.engine.restoring import recount
 from atelier_scheduling.engine.standingin import StandingIn
@@ -33,8 +33,8 @@ from atelier_scheduling.engine.worktable import Worktable
 
 
 class FirstAid:
-    """A plan, its problem and its timetable, kept together while repairs follow one another. ``changed``: somebody sees a
-    difference by the last one."""
+    """A plan, its problem and its timetable, kept together while repairs follow one another. ``changed``: by the last one
+    somebody sees a difference, or asks for something else."""
 
     def __init__(self, problem: SiteProblem, plan: Plan) -> None:
         self.work = Worktable(problem, plan)
@@ -53,8 +53,8 @@ class FirstAid:
         only_if_seen: bool = False,
     ) -> Plan | None:
         """The plan after the changes, or ``None`` if it takes more than first aid (then this object must not be used
-        again). ``only_if_seen``: the very plan before, and nothing is as if it had happened, where learners' needs
-        changed and nobody would see a difference."""
+        again). ``only_if_seen``: the very plan before, and everything is as if nothing had happened, where all that
+        happened is that more is known of learners who ask for the same as before."""
         before, decisions = self.work.problem, self.work.decisions
         self.work.take_up(after)
         held = decisions.minutes()
@@ -68,16 +68,15 @@ class FirstAid:
         if any(now.get(key, 0) < minutes for key, minutes in held.items()):
             # What a person decided does not stand any more: whether it is suspended takes the whole week.
             return None
-        seen = look(self.work)
-        self.changed = seen.changed
-        if only_if_seen and not seen.changed and all(isinstance(change, NeedsChanged) for change in changes):
+        self.changed = bool(self.work.touched) or not all(isinstance(change, NeedsChanged) for change in changes)
+        if only_if_seen and not self.changed:
             self._put_back(before)
         else:
-            self.work.plan = redrawn(self.work, seen, digest, seed, effort)
+            self.work.plan = redrawn(self.work, digest, seed, effort)
         return self.work.plan
 
     def _put_back(self, problem: SiteProblem) -> None:
-        """Forget changed needs for which no seat was given or taken: ``problem`` is the one before them."""
+        """Forget needs that were taken up and ask the same: ``problem`` is the one before them."""
         self.work.problem = self.work.facts.problem = problem
         needs: dict[str, list[Need]] = {self.work.facts.learners[one].id: [] for one in self.work.renewed}
         for need in problem.needs:

@@ -56,9 +56,8 @@ class Origin(StrEnum):
 
 class NeedState(StrEnum):
     """``open``: time is asked for it. Otherwise nothing more is asked, and a seat already taken for it stays lawful and
-    may be given up for a better one: ``shown`` is earned since the week was planned, ``later`` is ready, but other steps
-    come first now; whoever has time left from what is shown may spend it there. Such a need is neither served nor
-    unserved."""
+    may be given up for a better one: ``shown`` is earned since the week was planned, ``later`` is still ready, but
+    other steps come first now. Such a need is neither served nor unserved."""
 
     OPEN = "open"
     SHOWN = "shown"

@@ -1,12 +1,11 @@
 """The plan after first aid: what was touched is told anew, everything else is taken from the plan before."""
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from atelier_scheduling.engine.assembling import as_attendance, attendance_order, line_order
 from atelier_scheduling.engine.ledger import adult_lines, learner_lines, unserved
 from atelier_scheduling.engine.metrics import alarms, measure
-from atelier_scheduling.engine.overrides import OverrideOutcome
 from atelier_scheduling.engine.plan import Attendance, LedgerLine, Plan
 from atelier_scheduling.engine.sessions import AdultTime, Session, Staff, Studio
 from atelier_scheduling.engine.times import Interval
@@ -14,19 +13,8 @@ from atelier_scheduling.engine.timetable import SHOWN
 from atelier_scheduling.engine.worktable import Worktable
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What people see of a worktable: the attendances of the learners touched, studios, what became of decisions. ``changed``: the
-    plan before showed something else."""
-
-    rows: dict[str, list[Attendance]]
-    studios: tuple[Studio, ...]
-    overrides: tuple[OverrideOutcome, ...]
-    changed: bool
-
-
-def look(work: Worktable) -> Seen:
-    """What people would see if the plan were drawn now."""
+def redrawn(work: Worktable, digest: str, seed: int, effort: int) -> Plan:
+    """The plan as the worktable has it. ``digest`` names its problem."""
     facts, before = work.facts, work.plan
     rows = {
         facts.learners[one].id: sorted(
@@ -35,19 +23,6 @@ def look(work: Worktable) -> Seen:
         for one in sorted(work.touched)
     }
     studios = _studios(work)
-    overrides = tuple(outcome for _, outcome in sorted(work.decisions.outcomes.items()))
-    changed = (
-        bool(work.adults or work.sessions)
-        or studios is not before.studios
-        or overrides != before.overrides
-        or any(work.rows.get(name, []) != mine for name, mine in rows.items())
-    )
-    return Seen(rows, studios, overrides, changed)
-
-
-def redrawn(work: Worktable, seen: Seen, digest: str, seed: int, effort: int) -> Plan:
-    """The plan as the worktable has it. ``digest`` names its problem."""
-    facts, before = work.facts, work.plan
     touched = {facts.learners[one].id for one in work.touched}
     adults = {facts.adults[one].id for one in work.adults}
     reasons = {row.need: row.code for row in before.unserved if row.learner in touched}
@@ -62,28 +37,27 @@ def redrawn(work: Worktable, seen: Seen, digest: str, seed: int, effort: int) ->
     left += [row for one in sorted(work.touched) for row in unserved(facts, work.demands, one, reasons)]
     left.sort(key=lambda row: row.need)
     ledger = tuple(lines)
-    metrics = measure(work.table, work.demands, ledger, (0, 0), len(seen.studios))
-    work.rows.update(seen.rows)
+    metrics = measure(work.table, work.demands, ledger, (0, 0), len(studios))
     return replace(
         before,
         problem=digest,
         seed=seed,
         effort=effort,
         sessions=tuple(_session(work, session) for session in before.sessions if session.id in work.meetings),
-        attendances=_attendances(before, seen),
-        studios=seen.studios,
+        attendances=_attendances(before, rows),
+        studios=studios,
         adult_time=_own_time(work),
         obligations=ledger,
         unserved=tuple(left),
-        overrides=seen.overrides,
+        overrides=tuple(outcome for _, outcome in sorted(work.decisions.outcomes.items())),
         alarms=alarms(facts, metrics, ledger),
         metrics=metrics,
     )
 
 
-def _attendances(before: Plan, seen: Seen) -> tuple[Attendance, ...]:
-    kept = [row for row in before.attendances if row.learner not in seen.rows]
-    new = sorted((row for mine in seen.rows.values() for row in mine), key=attendance_order)
+def _attendances(before: Plan, rows: dict[str, list[Attendance]]) -> tuple[Attendance, ...]:
+    kept = [row for row in before.attendances if row.learner not in rows]
+    new = sorted((row for mine in rows.values() for row in mine), key=attendance_order)
     at = 0
     merged: list[Attendance] = []
     for row in new:

@@ -15,7 +15,7 @@ _SENTENCES = {
     "studio.project": "Time for the project {focus}.",
     "studio.practice": "Time to practise {focus}.",
     "studio.shown": "Shown already; the place stays, to practise {focus}.",
-    "studio.later": "Ready for {focus}; other steps come first on the path, this one has a place at this time.",
+    "studio.later": "Ready for {focus}; other steps come first now, and the place stays.",
     "studio.passion": "Protected time for {focus}.",
     "studio.elective": "An elective: {focus}.",
     "studio.reflection": "Time to reflect.",

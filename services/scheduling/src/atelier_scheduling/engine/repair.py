@@ -48,8 +48,8 @@ def repair(
     """The problem after the changes, a safe plan for it that differs as little as may be, and what differs.
 
     ``plan`` must be a plan for ``problem``. Deterministic like ``plan``. Moves of choice stay within the stability
-    budget and never touch the frozen time; forced moves are marked and counted apart. ``only_if_seen``: where learners'
-    needs changed and nobody would see a difference, problem and plan are handed back as they were. ``written``: the
+    budget and never touch the frozen time; forced moves are marked and counted apart. ``only_if_seen``: where all
+    that happened is that more is known of learners who ask for the same as before, problem and plan are handed back. ``written``: the
     changes' canonical bytes, where they are at hand.
     """
     after = apply_changes(problem, changes)
@@ -80,7 +80,7 @@ def repair(
     count = sum(move.forced for move in moves)
     metrics = replace(whole.metrics, moves_of_choice=len(moves) - count, moves_forced=count)
     whole = replace(whole, problem=digest, metrics=metrics)
-    changed = shows(plan, whole, None)
+    changed = shows(plan, whole)
     return Repaired(after, whole, difference(plan, whole, forced), whole=True, changed=changed)
 
 

@@ -2,7 +2,6 @@
 
 from atelier_scheduling.engine.checks import learner_forbidden
 from atelier_scheduling.engine.demand import GROUPED, Demand
-from atelier_scheduling.engine.needs import NeedState
 from atelier_scheduling.engine.plan import PlacedBy
 from atelier_scheduling.engine.timetable import DECIDED, LATER, SHOWN, Meeting, Seat
 from atelier_scheduling.engine.worktable import Worktable
@@ -34,41 +33,6 @@ class Reseating:
                         break
                     if meeting.start >= work.free_from and way(demand, meeting):
                         budget -= moves
-
-        self._go_ahead(learner, budget)
-
-    def _go_ahead(self, learner: int, budget: int) -> None:
-        """From practice of what is shown to another step that the learner is ready for, where there is room at the time."""
-        work = self.work
-        ready = [one for one in work.demands.of[learner] if one.need.state is NeedState.LATER]
-        ready.sort(key=lambda one: (one.need.rank, one.need.id))
-        if not ready:
-            return
-        idle = [one for one in work.table.seats_of(learner) if one.why[0] == SHOWN and one.start >= work.free_from]
-        for seat in sorted(idle, key=lambda one: (one.start, one.session.id)):
-            found = next(
-                (
-                    (demand, meeting)
-                    for demand in ready
-                    for meeting in self._beside(seat)
-                    if budget > 0 and self._may_go(seat, demand, meeting)
-                ),
-                None,
-            )
-            if found is not None:
-                work.sectioning.move(seat, *found)
-                budget -= 1
-
-    def _may_go(self, seat: Seat, demand: Demand, meeting: Meeting) -> bool:
-        work = self.work
-        cell = work.facts.cells[meeting.cell]
-        return (
-            meeting.focus == demand.need.focus
-            and work.sectioning.fits_kind(demand, meeting)
-            and work.demands.may_meet(demand, cell, meeting.end - meeting.start)
-            and self._spare(seat, meeting)
-            and self._may(seat, meeting)
-        )
 
     def better(self, seat: Seat) -> bool:
         """Move to another meeting at the same time that serves an open need."""

@@ -1,7 +1,7 @@
 """Who sits in which meeting, once the meetings stand: open seats are filled, and learners change places where both
 sides gain."""
 
-from atelier_scheduling.engine.appointments import practice, staying, why
+from atelier_scheduling.engine.appointments import practice, why
 from atelier_scheduling.engine.checks import learner_forbidden
 from atelier_scheduling.engine.demand import GROUPED, PRACTISED, Demand, Demands, kinds_of
 from atelier_scheduling.engine.facts import Facts
@@ -104,8 +104,7 @@ class Sectioning:
         """Exchange one seat for another at the same time; the caller has asked every rule."""
         self.demands.uncredit(old)
         self.table.unseat(old)
-        reason = why(demand, "studio") if demand.need.is_open else staying(demand)
-        seat = Seat(demand.learner, meeting, old.start, old.end, reason)
+        seat = Seat(demand.learner, meeting, old.start, old.end, why(demand, "studio"))
         self.table.seat(seat)
         self.demands.credit(seat)
 

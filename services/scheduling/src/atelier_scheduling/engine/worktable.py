@@ -4,26 +4,17 @@ from atelier_scheduling.engine.decisions import Decisions
 from atelier_scheduling.engine.demand import Demands
 from atelier_scheduling.engine.facts import Facts
 from atelier_scheduling.engine.needs import Need
-from atelier_scheduling.engine.plan import Attendance, Plan
+from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.restoring import recount, restore
 from atelier_scheduling.engine.sectioning import Sectioning
 from atelier_scheduling.engine.timetable import Meeting
 
 
-def rows_by_learner(plan: Plan) -> dict[str, list[Attendance]]:
-    """Each learner's attendances in the plan's order."""
-    rows: dict[str, list[Attendance]] = {}
-    for row in plan.attendances:
-        rows.setdefault(row.learner, []).append(row)
-    return rows
-
-
 class Worktable:
     """What the rooms of first aid work on together. Numbers in ``touched`` and ``adults`` are those of ``facts``;
     ``sessions`` holds ids of sessions whose adults or place changed, ``forced`` the code of what forced a learner.
-    ``renewed`` are learners whose needs were read anew, ``needs_now`` all needs by learner id, ``rows`` the plan's
-    attendances by learner id."""
+    ``renewed`` are learners whose needs were read anew, ``needs_now`` all needs by learner id."""
 
     def __init__(self, problem: SiteProblem, plan: Plan) -> None:
         self.problem = problem
@@ -35,7 +26,6 @@ class Worktable:
             recount(self.table, self.demands, learner)
         self.sectioning = Sectioning(self.table, self.demands)
         self.decisions = Decisions(self.table, self.demands, plan)
-        self.rows = rows_by_learner(plan)
         self.touched: set[int] = set()
         self.renewed: set[int] = set()
         self.needs_now: dict[str, list[Need]] = {}

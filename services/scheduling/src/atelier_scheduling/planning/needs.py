@@ -1,6 +1,5 @@
 """One learner's needs of a week: from the path's frontier, the plan of services and the site's routine."""
 
-import dataclasses
 from collections import defaultdict
 
 from atelier.pathing.v1 import events_pb2 as pathing
@@ -14,7 +13,6 @@ from atelier_scheduling.engine.needs import (
     GateMetBy,
     Need,
     NeedClass,
-    NeedState,
     Origin,
     Period,
     Readiness,
@@ -59,21 +57,20 @@ def not_asked(facts: SiteFacts, learner: str, needs: tuple[Need, ...]) -> tuple[
 
 
 def _competencies(facts: SiteFacts, learner: str) -> list[Need]:
-    """The first few competencies of each subject that the learner is ready for, or that a probe should settle; where a step was
-    shown of late, the others that are ready too, for the time that it leaves."""
+    """The first few competencies of each subject that the learner is ready for, or that a probe should settle."""
     description = facts.description
     needs: list[Need] = []
-    ahead = bool(facts.shown.get(learner))
     for path in facts.paths.get(learner, ()):
         met = {gate.competency_id: _GATES.get(gate.reason, GateMetBy.EARNED) for gate in path.gates_met}
         taken: defaultdict[str, int] = defaultdict(int)
         for entry in sorted(path.frontier, key=lambda one: (one.rank, one.competency_id)):
-            later = taken[entry.subject] >= description.competencies_per_subject
-            if entry.state == pathing.FRONTIER_STATE_DEFERRED or (later and not ahead):
+            if (
+                entry.state == pathing.FRONTIER_STATE_DEFERRED
+                or taken[entry.subject] >= description.competencies_per_subject
+            ):
                 continue
             taken[entry.subject] += 1
-            need = _competency(learner, entry, met, facts.competencies.get(entry.competency_id), description)
-            needs.append(dataclasses.replace(need, state=NeedState.LATER) if later else need)
+            needs.append(_competency(learner, entry, met, facts.competencies.get(entry.competency_id), description))
     return needs
 
 

@@ -99,7 +99,6 @@ class Library:
         paths = {key: paths_in(document) for key, document in known.items()}
         shown = {key: shown_in(document) for key, document in known.items()}
         wanted = {entry.competency_id for some in paths.values() for path in some for entry in path.frontier}
-        wanted.update(one for some in shown.values() for one in some)
         return SiteFacts(
             description=description,
             learners={key: learner_in(document) for key, document in found.items()},

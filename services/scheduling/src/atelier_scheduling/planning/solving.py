@@ -121,6 +121,8 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
     digest = hashlib.sha256(part).hexdigest()
     if not trial:
         _keep(digest, _State(repaired.problem, made, state.stored_problem))
+        # What was repaired is the first to go: a busy site must not push out the plans of quiet ones.
+        _STATES.move_to_end(base, last=False)
     return Outcome(
         digest=digest,
         part=part,
