@@ -43,7 +43,6 @@ def _apply(_document: Body | None, recorded: RecordedEvent, _key: str) -> Body:
         "corrected": told.corrected,
         "performed_at": told.performed_at_ms,
         "recorded_at": recorded.recorded_at,
-        "event_id": recorded.id,
         "caused_by": list(recorded.causation_ids),
         "correlation_id": recorded.correlation_id,
     }
@@ -51,7 +50,7 @@ def _apply(_document: Body | None, recorded: RecordedEvent, _key: str) -> Body:
 
 learner_progress = Projection(
     name="learner_progress",
-    version=1,
+    version=2,
     keys=_keys,
     apply=_apply,
     types=frozenset({MASTERY_CHANGED}),
