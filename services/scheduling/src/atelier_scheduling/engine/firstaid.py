@@ -5,7 +5,8 @@ Never opens a session; it moves people between those that stand, exchanges an ad
 restored timetable give the same bytes.
 """
 
-from dataclasses import replace
+from dataclasses import fields
+from operator import attrgetter
 
 from atelier_scheduling.engine.appointments import staying, why
 from atelier_scheduling.engine.changes import (
@@ -30,6 +31,10 @@ from atelier_scheduling.engine.restoring import recount
 from atelier_scheduling.engine.standingin import StandingIn
 from atelier_scheduling.engine.timetable import DECIDED, LATER, SHOWN, Seat
 from atelier_scheduling.engine.worktable import Worktable
+
+# A need without what is only known of the learner: what asks the same is placed the same.
+_KNOWN = ("readiness", "evidence", "rank", "urgency", "failed_kinds")
+_ASKED = attrgetter(*(field.name for field in fields(Need) if field.name not in _KNOWN))
 
 
 class FirstAid:
@@ -147,7 +152,7 @@ class FirstAid:
         needs = sorted(work.needs_now.get(name, []), key=lambda need: need.id)
         if work.facts.bound_to.get(learner) or _appointed(needs) != _appointed(work.facts.needs[learner]):
             return False
-        asks_the_same = _asked(needs) == _asked(work.facts.needs[learner])
+        asks_the_same = list(map(_ASKED, needs)) == list(map(_ASKED, work.facts.needs[learner]))
         work.renewed.add(learner)
         work.facts.set_needs(learner, needs)
         if asks_the_same:
@@ -194,11 +199,6 @@ class FirstAid:
         """The need for the very focus of the seat's session."""
         served = (self.work.demands.by_need[name] for name in seat.needs)
         return next((demand for demand in served if demand.need.focus == seat.session.focus), None)
-
-
-def _asked(needs: list[Need]) -> list[Need]:
-    """The needs without what is only known of the learner: whatever asks the same is placed the same."""
-    return [replace(need, readiness=None, evidence=(), rank=0, urgency=0.0, failed_kinds=()) for need in needs]
 
 
 def _appointed(needs: list[Need]) -> list[Need]:

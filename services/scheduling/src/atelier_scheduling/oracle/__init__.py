@@ -50,7 +50,8 @@ def check_days(problem: SiteProblem, plan: Plan, dates: Collection[str]) -> list
         )
     ]
 
-    starts = {one.interval.start for one in (*plan.sessions, *plan.attendances, *plan.adult_time)}
+    starts = {one.interval.start for one in plan.sessions} | {one.interval.start for one in plan.attendances}
+    starts |= {one.interval.start for one in plan.adult_time}
     inside = {minute for minute in starts if any(start <= minute < end for start, end in of_days)}
     ground = Ground(
         dataclasses.replace(problem, days=tuple(day for day in problem.days if day.date in dates), slots=slots),

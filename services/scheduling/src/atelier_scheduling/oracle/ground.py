@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from atelier_scheduling.engine.people import Learner
+from atelier_scheduling.engine.people import BellOn, Learner
 from atelier_scheduling.engine.plan import Attendance, Plan, Presence
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.sessions import Session, StaffRole
@@ -36,6 +36,7 @@ class Ground:
                 self.members[attendance.learner].append(attendance)
         for attendances in self.present.values():
             attendances.sort(key=lambda one: (one.interval.start, one.interval.end))
+        self._days: dict[tuple[str, tuple[BellOn, ...]], list[Interval]] = {}
         self._travel = {}
         for travel in problem.travel:
             self._travel[(travel.place, travel.other)] = travel.minutes
@@ -59,6 +60,9 @@ class Ground:
 
     def days_of(self, learner: Learner) -> list[Interval]:
         """From the first slot's start to the last slot's end of the learner's bell, a day each, in order."""
+        bells = learner.bell, learner.bell_on
+        if bells in self._days:
+            return self._days[bells]
         other_bell = {one.date: one.bell for one in learner.bell_on}
         found: list[Interval] = []
         for day in self.problem.days:
@@ -68,6 +72,7 @@ class Ground:
             slots = [slot.interval for slot in self.problem.slots if slot.date == day.date and slot.bell == bell]
             if slots:
                 found.append(Interval(min(one.start for one in slots), max(one.end for one in slots)))
+        self._days[bells] = found
         return found
 
     def on_site(self, learner: Learner) -> list[Interval]:
