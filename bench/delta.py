@@ -7,11 +7,13 @@ work        the sample district in a standalone server of its own process, both 
             of the results shows one. Whether somebody is moved then is for the engine to find: there has to be a session of a
             step that the learner is ready for, at a time that the learner can spare, with a seat that nobody needs more.
             For each result the time from just before the POST to the durable commit of the plan in scheduling's log that it caused,
-            found by its correlation id along the causes
+            found by its correlation id along the causes. A plan names as causes the revised paths by which somebody asks for
+            something else than before: not those that came in the same breath and say no more than is known of a learner
 reference   none: the bound is what a person feels
 durability  SQLite, WAL, synchronous FULL; every step on the way is a durable commit
 ratio       none; the median and the 99th percentile over all results that led to a proposed plan, and the share of results after
-            which their own learner's timetable was another
+            which their own learner's timetable was another. A result that leads to no plan has no such time and is not counted as
+            quick; one that needed the whole week planned again is counted with the time that took
 """
 
 import asyncio

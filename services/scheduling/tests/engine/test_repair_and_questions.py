@@ -213,7 +213,7 @@ def test_time_before_the_freeze_is_left_alone_by_choice() -> None:
     until = max(slot.interval.end for slot in school().slots)
     frozen = replace(school(), policy=replace(school().policy, freeze_until=until))
     learner = school().learners[20].id
-    fresh = tuple(replace(one, urgency=1.0) for one in school().needs if one.learner == learner)
+    fresh = tuple(replace(one, minutes=one.minutes + 30) for one in school().needs if one.learner == learner)
     answer = door.repair(frozen, usual(), Changes((NeedsChanged(learner, fresh),)))
     assert answer.difference is not None
     assert [move for move in answer.difference.moves if not move.forced] == []

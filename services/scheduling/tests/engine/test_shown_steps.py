@@ -164,10 +164,30 @@ def test_what_is_only_known_of_a_learner_moves_nobody() -> None:
         replace(one, readiness=Readiness(0.61, 0.1), evidence=("another",)) if one is need else one
         for one in of(need.learner)
     )
-    answer = repair(school(), usual(), Changes((NeedsChanged(need.learner, surer),)), only_if_seen=True)
+    answer = repair(school(), usual(), Changes((NeedsChanged(need.learner, surer),)))
     assert not answer.changed
     assert answer.plan is usual()
     assert answer.problem is school()
+
+
+def test_who_asks_for_the_same_is_passed_over_beside_somebody_who_does_not() -> None:
+    rows = taught()
+    _, need = next(rows)
+    other = next(one for _, one in rows if one.learner != need.learner)
+    surer = tuple(replace(one, readiness=Readiness(0.61, 0.1)) if one is need else one for one in of(need.learner))
+    answer, plan = repaired(NeedsChanged(need.learner, surer), shown(other))
+    alone, same = repaired(shown(other))
+    assert answer.answered == Changes((shown(other),))
+    assert wire.write(plan) == wire.write(same)
+    assert answer.problem == alone.problem
+
+
+def test_what_is_said_twice_of_a_learner_in_one_repair_counts_as_it_was_said_last() -> None:
+    _, need = next(taught())
+    back = NeedsChanged(need.learner, of(need.learner))
+    answer, _ = repaired(shown(need), back)
+    assert answer.answered == Changes((shown(need), back))
+    assert need.id in {one.id for one in answer.problem.needs if one.is_open}
 
 
 def test_a_repair_after_one_that_changed_nothing_answers_as_from_bytes() -> None:
@@ -176,7 +196,7 @@ def test_a_repair_after_one_that_changed_nothing_answers_as_from_bytes() -> None
     other = next(one for _, one in rows if one.learner != need.learner)
     surer = tuple(replace(one, readiness=Readiness(0.61, 0.1)) if one is need else one for one in of(need.learner))
     change = Changes((shown(other),))
-    repair(school(), usual(), Changes((NeedsChanged(need.learner, surer),)), only_if_seen=True)
+    repair(school(), usual(), Changes((NeedsChanged(need.learner, surer),)))
     kept = repair(school(), usual(), change)
     plan = wire.read(Plan, wire.write(usual()))
     restored = repair(wire.read(SiteProblem, wire.write(school())), replace(plan, problem=plan.problem), change)

@@ -211,8 +211,8 @@ class Town:
         await self.world.keys.erase(self.tenant, learner, "asked for", "request-1")
         await self.say("learner", learner, "atelier.profile.learner.v1.erased", erased)
 
-    async def path(self, learner: str, *ready: tuple[str, str], revision: int = 1) -> None:
-        """The learner's frontier: (competency, subject) in rank order."""
+    async def path(self, learner: str, *ready: tuple[str, str], revision: int = 1, estimate: float = 0.4) -> None:
+        """The learner's frontier: (competency, subject) in rank order, all of them known so well."""
         revised = pathing.PathRevised(
             learner_id=learner,
             framework_id="framework-1",
@@ -221,7 +221,7 @@ class Town:
                 pathing.FrontierEntry(
                     competency_id=one,
                     subject=subject,
-                    estimate=0.4,
+                    estimate=estimate,
                     uncertainty=0.1,
                     state=pathing.FRONTIER_STATE_READY,
                     rank=place,

@@ -15,7 +15,7 @@ from atelier.scheduling.v1 import events_pb2 as contract
 from atelier_scheduling.domain.plan import PlanProposed, PlanRefused
 from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.applying import apply_changes
-from atelier_scheduling.engine.changes import Changes
+from atelier_scheduling.engine.changes import Changes, NeedsChanged
 from atelier_scheduling.engine.door import plan as solve_again
 from atelier_scheduling.engine.door import repair as repair_again
 from atelier_scheduling.engine.plan import Plan
@@ -89,6 +89,26 @@ async def test_a_path_event_is_answered_by_a_repair_that_names_it_and_moves_whom
     assert plan_commit.causation_ids == (cause,)
     said = town.heard(contract.PlanProposed)[-1]
     assert (list(said.cause_event_ids), said.reason) == ([cause], contract.PLAN_REASON_PATH)
+
+
+async def test_what_is_only_known_of_a_learner_proposes_nothing_and_is_no_cause_of_what_is_proposed(town: Any) -> None:
+    await town.settle_in()
+    await town.propose()
+    goes_on, surer = town.learners[:2]
+    asked = (("Numbers-1", "Numbers"), ("Words-1", "Words"))
+    before = await town.plans()
+    await town.path(surer, *asked, revision=2, estimate=0.6)
+    await town.world.settle()
+    assert await town.plans() == before
+    await asyncio.gather(
+        town.path(surer, *asked, revision=3, estimate=0.7),
+        town.path(goes_on, *asked, revision=2),
+    )
+    await town.world.settle()
+    latest = [one for one in await town.plans() if isinstance(one, PlanProposed)][-1]
+    delta = PlanDelta.from_json(await town.part(latest.plan_digest))
+    assert [one.learner for one in delta.changes if isinstance(one, NeedsChanged)] == [goes_on]
+    assert len(latest.causes) == 1
 
 
 async def test_a_chain_of_repairs_replays_to_the_byte(town: Any) -> None:

@@ -116,8 +116,13 @@ def _with_needs(problem: SiteProblem, changes: list[NeedsChanged]) -> SiteProble
         before.get(need.learner, others).append(need)
     for change in changes:
         former = mine.pop(change.learner) or tuple(before[change.learner])
-        mine[change.learner] = _needs_in(former, change.learner, change.needs, change.shown, change.later)
+        mine[change.learner] = needs_after(former, change)
     return replace(problem, needs=(*others, *(need for some in mine.values() for need in some))) if changes else problem
+
+
+def needs_after(needs: tuple[Need, ...], change: NeedsChanged) -> tuple[Need, ...]:
+    """What the change leaves of these needs, and what it brings."""
+    return _needs_in(needs, change.learner, change.needs, change.shown, change.later)
 
 
 def _needs_in(

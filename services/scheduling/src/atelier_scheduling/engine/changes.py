@@ -118,7 +118,8 @@ class Repaired:
     """The problem after the changes, the plan for it (or why there can be none), and what differs from the plan
     before. ``whole``: the repair did not hold and the whole week was planned again, the previous plan kept as closely
     as possible. ``touched``: only these learners can differ (``None``: anybody). ``changed``: somebody would see a
-    difference or asks for something else; if not, the plan before is as good an answer."""
+    difference or asks for something else; if not, the plan before is as good an answer. ``answered``: the changes that
+    problem and plan take in, where they are not all (``None``: all)."""
 
     problem: SiteProblem
     plan: Plan | Infeasible
@@ -126,3 +127,4 @@ class Repaired:
     whole: bool = False
     touched: frozenset[str] | None = None
     changed: bool = True
+    answered: Changes | None = None

@@ -74,11 +74,6 @@ class Demands:
             if demand.need.focus.kind is FocusKind.SUBJECT
         }
 
-    def renew(self, learner: int) -> None:
-        """Take up needs of the learner that ask the same as before: what was counted for them stays."""
-        for demand, need in zip(self.of[learner], self.facts.needs[learner], strict=True):
-            demand.need = need
-
     def _demand(self, need: Need, learner: int) -> Demand:
         facts = self.facts
         if not need.is_open:

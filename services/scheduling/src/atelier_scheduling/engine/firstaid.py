@@ -8,6 +8,7 @@ restored timetable give the same bytes.
 from dataclasses import fields
 from operator import attrgetter
 
+from atelier_scheduling.engine.applying import needs_after
 from atelier_scheduling.engine.appointments import staying, why
 from atelier_scheduling.engine.changes import (
     AdultAbsent,
@@ -38,28 +39,36 @@ _ASKED = attrgetter(*(field.name for field in fields(Need) if field.name not in 
 
 
 class FirstAid:
-    """A plan, its problem and its timetable, kept together while repairs follow one another. ``changed``: by the last one
-    somebody sees a difference, or asks for something else."""
+    """A plan, its problem and its timetable, kept together while repairs follow one another."""
 
     def __init__(self, problem: SiteProblem, plan: Plan) -> None:
         self.work = Worktable(problem, plan)
-        self.changed = False
         self._reseating = Reseating(self.work)
         self._standing_in = StandingIn(self.work, self._reseating)
 
-    def mend(
-        self,
-        after: SiteProblem,
-        changes: tuple[Change, ...],
-        digest: str,
-        seed: int,
-        effort: int,
-        *,
-        only_if_seen: bool = False,
-    ) -> Plan | None:
+    def asked_anew(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """The changes without those by which no more than more is known of a learner who asks for the same as before."""
+        kept: list[Change] = []
+        named: set[str] = set()
+        for change in changes:
+            if isinstance(change, NeedsChanged):
+                if change.learner not in named and self._asks_the_same(change):
+                    continue
+                named.add(change.learner)
+            kept.append(change)
+        return tuple(kept)
+
+    def _asks_the_same(self, change: NeedsChanged) -> bool:
+        learner = self.work.facts.learner_of.get(change.learner)
+        if learner is None:
+            return True
+        before = self.work.facts.needs[learner]
+        after = sorted(needs_after(tuple(before), change), key=lambda need: need.id)
+        return list(map(_ASKED, after)) == list(map(_ASKED, before))
+
+    def mend(self, after: SiteProblem, changes: tuple[Change, ...], digest: str, seed: int, effort: int) -> Plan | None:
         """The plan after the changes, or ``None`` if it takes more than first aid (then this object must not be used
-        again). ``only_if_seen``: the very plan before, and everything is as if nothing had happened, where all that
-        happened is that more is known of learners who ask for the same as before."""
+        again)."""
         before, decisions = self.work.problem, self.work.decisions
         self.work.take_up(after)
         held = decisions.minutes()
@@ -73,24 +82,8 @@ class FirstAid:
         if any(now.get(key, 0) < minutes for key, minutes in held.items()):
             # What a person decided does not stand any more: whether it is suspended takes the whole week.
             return None
-        self.changed = bool(self.work.touched) or not all(isinstance(change, NeedsChanged) for change in changes)
-        if only_if_seen and not self.changed:
-            self._put_back(before)
-        else:
-            self.work.plan = redrawn(self.work, digest, seed, effort)
+        self.work.plan = redrawn(self.work, digest, seed, effort)
         return self.work.plan
-
-    def _put_back(self, problem: SiteProblem) -> None:
-        """Forget needs that were taken up and ask the same: ``problem`` is the one before them."""
-        self.work.problem = self.work.facts.problem = problem
-        needs: dict[str, list[Need]] = {self.work.facts.learners[one].id: [] for one in self.work.renewed}
-        for need in problem.needs:
-            if need.learner in needs:
-                needs[need.learner].append(need)
-        for name, mine in needs.items():
-            learner = self.work.facts.learner_of[name]
-            self.work.facts.set_needs(learner, mine)
-            recount(self.work.table, self.work.demands, learner)
 
     @property
     def touched(self) -> set[str]:
@@ -101,7 +94,7 @@ class FirstAid:
         facts = self.work.facts
         match change:
             case NeedsChanged(learner, _):
-                return learner not in facts.learner_of or self._needs_changed(facts.learner_of[learner])
+                return learner not in facts.learner_of or self._needs_changed(facts.learner_of[learner], change)
             case LearnerAbsent(learner, interval):
                 known = facts.learner_of.get(learner)
                 return known is None or self._standing_in.learner_absent(known, interval)
@@ -144,27 +137,20 @@ class FirstAid:
             del held[key]
         return True
 
-    def _needs_changed(self, learner: int) -> bool:
+    def _needs_changed(self, learner: int, change: NeedsChanged) -> bool:
         """The learner leaves what is not lawful any more; then open needs take seats, also for those on steps that
         nobody asks for any more."""
         work = self.work
-        name = work.facts.learners[learner].id
-        needs = sorted(work.needs_now.get(name, []), key=lambda need: need.id)
+        needs = sorted(needs_after(tuple(work.facts.needs[learner]), change), key=lambda need: need.id)
         if work.facts.bound_to.get(learner) or _appointed(needs) != _appointed(work.facts.needs[learner]):
             return False
-        asks_the_same = list(map(_ASKED, needs)) == list(map(_ASKED, work.facts.needs[learner]))
-        work.renewed.add(learner)
         work.facts.set_needs(learner, needs)
-        if asks_the_same:
-            # Only what is known of the learner is another: that moves nobody.
-            work.demands.renew(learner)
-            return True
         work.touched.add(learner)
         for seat in self._credited_anew(learner):
             if not may_learn(work.facts, learner, seat.session.focus):
                 if not self._reseating.better(seat) and not self._reseating.leave(seat):
                     return False
-                work.forced[name] = "need-met"
+                work.forced[change.learner] = "need-met"
         self._reseating.serve(learner, work.budget(learner))
         return True
 

@@ -42,30 +42,40 @@ def repair(
     effort: int = 1,
     seed: int = 0,
     *,
-    only_if_seen: bool = False,
     written: bytes = b"",
 ) -> Repaired:
     """The problem after the changes, a safe plan for it that differs as little as may be, and what differs.
 
     ``plan`` must be a plan for ``problem``. Deterministic like ``plan``. Moves of choice stay within the stability
-    budget and never touch the frozen time; forced moves are marked and counted apart. ``only_if_seen``: where all
-    that happened is that more is known of learners who ask for the same as before, problem and plan are handed back. ``written``: the
-    changes' canonical bytes, where they are at hand.
+    budget and never touch the frozen time; forced moves are marked and counted apart. Where no more than more is known
+    of learners who ask for the same as before, that is passed over: what is left is ``answered``, and where nothing is,
+    problem and plan are handed back. ``written``: the changes' canonical bytes, where they are at hand.
     """
+    if not changes.changes or not all(isinstance(change, _SMALL) for change in changes.changes):
+        return _planned_again(problem, plan, changes, effort, seed, written)
+    aid = _take(problem, plan)
+    asked = aid.asked_anew(changes.changes)
+    if len(asked) < len(changes.changes):
+        changes, written = Changes(asked), b""
+    if not asked:
+        _keep(aid)
+        return Repaired(problem, plan, touched=frozenset(), changed=False, answered=changes)
+    after = apply_changes(problem, changes)
+    made = aid.mend(after, asked, chained(plan.problem, changes, written), seed, effort)
+    if made is None:
+        return replace(_planned_again(problem, plan, changes, effort, seed, written), answered=changes)
+    _keep(aid)
+    touched = frozenset(aid.touched)
+    differs = difference(plan, made, _forced(asked) | aid.work.forced, touched)
+    return Repaired(after, made, differs, touched=touched, answered=changes)
+
+
+def _planned_again(
+    problem: SiteProblem, plan: Plan, changes: Changes, effort: int, seed: int, written: bytes
+) -> Repaired:
     after = apply_changes(problem, changes)
     digest = chained(plan.problem, changes, written)
     forced = _forced(changes.changes)
-    if changes.changes and all(isinstance(change, _SMALL) for change in changes.changes):
-        aid = _take(problem, plan)
-        before = aid.work.plan
-        made = aid.mend(after, changes.changes, digest, seed, effort, only_if_seen=only_if_seen)
-        if made is not None:
-            _keep(aid)
-            touched = frozenset(aid.touched)
-            if made is before:
-                return Repaired(problem, plan, touched=touched, changed=False)
-            differs = difference(plan, made, forced | aid.work.forced, touched)
-            return Repaired(after, made, differs, touched=touched, changed=aid.changed)
     whole = replan(after, plan, effort, seed, _concerned(changes.changes))
     if isinstance(whole, Infeasible):
         return Repaired(after, whole, whole=True)

@@ -3,7 +3,6 @@
 from atelier_scheduling.engine.decisions import Decisions
 from atelier_scheduling.engine.demand import Demands
 from atelier_scheduling.engine.facts import Facts
-from atelier_scheduling.engine.needs import Need
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.restoring import recount, restore
@@ -13,8 +12,7 @@ from atelier_scheduling.engine.timetable import Meeting
 
 class Worktable:
     """What the rooms of first aid work on together. Numbers in ``touched`` and ``adults`` are those of ``facts``;
-    ``sessions`` holds ids of sessions whose adults or place changed, ``forced`` the code of what forced a learner.
-    ``renewed`` are learners whose needs were read anew, ``needs_now`` all needs by learner id."""
+    ``sessions`` holds ids of sessions whose adults or place changed, ``forced`` the code of what forced a learner."""
 
     def __init__(self, problem: SiteProblem, plan: Plan) -> None:
         self.problem = problem
@@ -27,8 +25,6 @@ class Worktable:
         self.sectioning = Sectioning(self.table, self.demands)
         self.decisions = Decisions(self.table, self.demands, plan)
         self.touched: set[int] = set()
-        self.renewed: set[int] = set()
-        self.needs_now: dict[str, list[Need]] = {}
         self.adults: set[int] = set()
         self.sessions: set[str] = set()
         self.forced: dict[str, str] = {}
@@ -36,10 +32,6 @@ class Worktable:
     def take_up(self, after: SiteProblem) -> None:
         """Begin a repair: nothing is touched yet."""
         self.problem = self.facts.problem = after
-        self.needs_now = {}
-        for need in after.needs:
-            self.needs_now.setdefault(need.learner, []).append(need)
-        self.renewed = set()
         self.touched, self.adults, self.sessions, self.forced = set(), set(), set(), {}
 
     @property

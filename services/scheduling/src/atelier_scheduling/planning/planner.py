@@ -1,5 +1,6 @@
 """The planner: facts to a proposed plan, events to a repaired one, questions to answers. Commands come out as data."""
 
+import asyncio
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -72,27 +73,31 @@ class Planner:
         week: str,
         changes: Sequence[Change],
         reason: str,
-        causes: Sequence[str],
+        causes: Sequence[tuple[str, str]],
         now: int,
     ) -> ProposePlan | RefusePlan | None:
-        """The week's latest plan after these changes; None where nobody is moved and nothing else changes."""
+        """The week's latest plan after these changes; None where nobody is moved and nothing else changes.
+
+        ``causes``: ids of events, each with the learner whose needs it may have changed, or else "". What changed nobody's
+        needs is no cause of the plan.
+        """
         latest = await self.latest(tenant, site_id, week)
         description = await self._library.site(tenant, site_id)
-        outcome, stored_changes = await self._mend(tenant, latest.plan_digest, changes, description)
+        outcome = await self._mend(tenant, latest.plan_digest, changes, description)
         if outcome.diagnosis:
             return RefusePlan(latest.problem_digest, outcome.diagnosis, reason, now)
         if not outcome.changed:
             return None
+        led = [cause for cause, learner in causes if learner not in outcome.passed_over]
         return await self._proposal(
-            tenant, site_id, week, outcome, latest.problem_digest, stored_changes, reason, causes, description, now
+            tenant, site_id, week, outcome, latest.problem_digest, outcome.answered, reason, led, description, now
         )
 
     async def trial(self, tenant: str, site_id: str, week: str, changes: Sequence[Change]) -> solving.Outcome:
         """What a repair would do; nothing is stored."""
         latest = await self.latest(tenant, site_id, week)
         description = await self._library.site(tenant, site_id)
-        outcome, _ = await self._mend(tenant, latest.plan_digest, changes, description, trial=True)
-        return outcome
+        return await self._mend(tenant, latest.plan_digest, changes, description, trial=True)
 
     async def answer(self, tenant: str, digest: str, question: Question) -> Explanation:
         """Explain a plan."""
@@ -141,14 +146,14 @@ class Planner:
 
     async def _mend(
         self, tenant: str, digest: str, changes: Sequence[Change], description: Any, *, trial: bool = False
-    ) -> tuple[solving.Outcome, bytes]:
+    ) -> solving.Outcome:
         stored = wire.write(Changes(tuple(changes)))
         plain = tuple([await self._opened_change(tenant, change) for change in changes])
         opened = stored if plain == tuple(changes) else wire.write(Changes(plain))
-        outcome = await self._with_state(
+        outcome: solving.Outcome = await self._with_state(
             tenant, digest, solving.mend, digest, opened, stored, description.effort, description.seed, trial=trial
         )
-        return outcome, stored
+        return outcome
 
     async def _with_state(self, tenant: str, digest: str, work: Any, *arguments: Any, **named: Any) -> Any:
         for _ in range(3):
@@ -206,8 +211,11 @@ class Planner:
         description: Any,
         now: int,
     ) -> ProposePlan:
-        await self._store.put_part(tenant, outcome.part)
-        changes_digest = await self._store.put_part(tenant, changes) if changes else ""
+        # Together, so that they become durable together.
+        _, *digests = await asyncio.gather(
+            *(self._store.put_part(tenant, part) for part in ((outcome.part, changes) if changes else (outcome.part,)))
+        )
+        changes_digest = digests[0] if digests else ""
         position = max(
             [await model.position(tenant) for model in (self._models.learners, self._models.adults, self._models.paths)]
         )

@@ -10,7 +10,7 @@ from atelier_scheduling.domain.plan import Figures, Moved
 from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.applying import apply_changes
 from atelier_scheduling.engine.assembling import ENGINE
-from atelier_scheduling.engine.changes import Changes, Repaired
+from atelier_scheduling.engine.changes import Changes, NeedsChanged, Repaired
 from atelier_scheduling.engine.diagnosis import diagnose
 from atelier_scheduling.engine.explanation import explain
 from atelier_scheduling.engine.overrides import OverrideStanding
@@ -47,6 +47,8 @@ class Outcome:
     """A solve's answer. ``part`` is the canonical plan, or the delta from ``base``; its SHA-256 is ``digest``.
 
     ``diagnosis`` instead of a plan: even supervision is impossible. ``changed`` is False where a repair changes nothing.
+    ``answered`` are the changes that a repair took in, as they are stored; ``passed_over`` the learners who ask for the same
+    as before, so that what else is known of them was left out.
     """
 
     digest: str = ""
@@ -59,6 +61,8 @@ class Outcome:
     moves: tuple[Moved, ...] = ()
     violations: tuple[str, ...] = ()
     standings: tuple[Standing, ...] = ()
+    answered: bytes = b""
+    passed_over: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -109,15 +113,17 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         raise StateMissing(base)
     _STATES.move_to_end(base)
     asked = wire.read(Changes, changes)
-    repaired = repair(state.problem, state.plan, asked, effort, seed, only_if_seen=True, written=changes)
+    repaired = repair(state.problem, state.plan, asked, effort, seed, written=changes)
     if isinstance(repaired.plan, Infeasible):
         return Outcome(diagnosis=in_words(repaired.problem, repaired.plan.diagnosis))
     made = repaired.plan
     if not repaired.changed:
         unchanged = figures_of(state.problem, state.plan)
         return Outcome(base, base=base, changed=False, figures=unchanged, standings=_standings(state.plan))
-    stored = asked.changes if stored_changes == changes else wire.read(Changes, stored_changes).changes
-    part = difference(base, state.stored_problem, stored, state.plan, made, repaired.touched).to_json()
+    answered = asked if repaired.answered is None else repaired.answered
+    # Nothing is passed over where a change holds a sealed value: then all is stored as it came.
+    stored = answered if stored_changes == changes else wire.read(Changes, stored_changes)
+    part = difference(base, state.stored_problem, stored.changes, state.plan, made, repaired.touched).to_json()
     digest = hashlib.sha256(part).hexdigest()
     if not trial:
         _keep(digest, _State(repaired.problem, made, state.stored_problem))
@@ -131,7 +137,13 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         moves=moves_of(repaired.difference),
         violations=_judged(repaired),
         standings=_standings(made),
+        answered=stored_changes if len(stored.changes) == len(asked.changes) else wire.write(stored),
+        passed_over=_needing(asked) - _needing(answered),
     )
+
+
+def _needing(changes: Changes) -> frozenset[str]:
+    return frozenset(change.learner for change in changes.changes if isinstance(change, NeedsChanged))
 
 
 def _judged(repaired: Repaired) -> tuple[str, ...]:

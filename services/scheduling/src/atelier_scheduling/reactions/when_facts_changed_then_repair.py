@@ -3,11 +3,13 @@
 All of it is one reaction, because each repair builds on the plan that the one before it proposed.
 """
 
+import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from atelier_common.commit import RecordedEvent
+from atelier_common.documents.port import Body
 from atelier_common.reaction import Issue, Reaction
 
 from atelier_scheduling.domain.override import OverrideGiven, OverrideWithdrawn
@@ -36,18 +38,24 @@ class Repairs:
 
     async def react(self, events: Sequence[RecordedEvent]) -> Sequence[Issue]:
         tenant = events[-1].tenant
+        revised = {event.event.learner_id for event in events if event.type == PATH_REVISED}
+        learners = await self._models.learners.get_many(tenant, sorted(revised))
         by_site: dict[str, list[RecordedEvent]] = {}
         for event in events:
-            for site_id in await self._sites(event):
+            for site_id in await self._sites(event, learners):
                 by_site.setdefault(site_id, []).append(event)
+        # While the solver works for one site, the facts of the next are read and its parts are stored.
+        found = await asyncio.gather(*(self._of_site(tenant, site_id, some) for site_id, some in by_site.items()))
+        return [issue for issues in found for issue in issues]
+
+    async def _of_site(self, tenant: str, site_id: str, events: list[RecordedEvent]) -> list[Issue]:
         issues: list[Issue] = []
-        for site_id, of_site in by_site.items():
-            for week in await self._planned_weeks(tenant, site_id, of_site[-1].recorded_at):
-                issues.extend(await self._repair(tenant, site_id, week, of_site))
+        for week in await self._planned_weeks(tenant, site_id, events[-1].recorded_at):
+            issues.extend(await self._repair(tenant, site_id, week, events))
         return issues
 
-    async def _sites(self, event: RecordedEvent) -> tuple[str, ...]:
-        """The sites whose weeks an event may concern."""
+    async def _sites(self, event: RecordedEvent, learners: Mapping[str, Body]) -> tuple[str, ...]:
+        """The sites whose weeks an event may concern. ``learners``: the documents of those whose path was revised."""
         match event.type:
             case "override.given" | "override.withdrawn":
                 document = await self._models.overrides.get(event.tenant, event.stream.partition("/")[2])
@@ -61,7 +69,7 @@ class Repairs:
             case t if t == LEARNER_ERASED:
                 return tuple(key for key, _ in await self._models.sites.all(event.tenant))
             case _:
-                learner = await self._models.learners.get(event.tenant, event.event.learner_id)
+                learner = learners.get(event.event.learner_id)
                 return (learner["site"],) if learner else ()
 
     async def _planned_weeks(self, tenant: str, site_id: str, now: int) -> list[str]:
@@ -81,9 +89,8 @@ class Repairs:
         reasons = {_REASONS.get(event.type, "forced") for event in events}
         reason = "override" if "override" in reasons else "forced" if "forced" in reasons else "path"
         last = events[-1]
-        command = await self._planner.repair(
-            tenant, site_id, week, changes, reason, [event.id for event in events], last.recorded_at
-        )
+        causes = [(event.id, event.event.learner_id if event.type == PATH_REVISED else "") for event in events]
+        command = await self._planner.repair(tenant, site_id, week, changes, reason, causes, last.recorded_at)
         return [] if command is None else [Issue(last, PLAN, plan_key(site_id, week), command)]
 
     async def _changes(
