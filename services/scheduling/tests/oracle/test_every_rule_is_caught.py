@@ -24,7 +24,7 @@ from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.rules import Rule
 from atelier_scheduling.engine.sessions import Session, Staff, StaffRole, Station
 from atelier_scheduling.engine.times import Day, Interval, Slot, minute_of
-from atelier_scheduling.oracle import check, check_days
+from atelier_scheduling.oracle import check, check_days, check_moved
 
 DATE = "2026-09-14"
 NINE = minute_of(DATE, 9 * 60, "UTC")
@@ -374,3 +374,22 @@ def test_a_look_at_the_day_alone_finds_what_a_look_at_the_plan_does(rule: Rule) 
 
 def test_a_look_at_another_day_finds_nothing() -> None:
     assert check_days(*in_two_places(dua_may_learn(safe())), {"2026-09-15"}) == []
+
+
+OF_SESSIONS_THEMSELVES = {Rule.ADULT_AVAILABLE, Rule.ADULT_ONE_PLACE}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in BROKEN if rule is not Rule.MANDATED_COHORT], ids=str)
+def test_a_look_at_who_moved_finds_all_that_moving_somebody_can_break(rule: Rule) -> None:
+    problem, plan = BROKEN[rule](safe())
+    learners, sessions = {one.id for one in problem.learners}, {one.id for one in plan.sessions}
+    found = [one for one in check(problem, plan) if one.rule not in OF_SESSIONS_THEMSELVES | {"ledger"}]
+    assert check_moved(problem, plan, learners, sessions) == found
+
+
+def test_a_look_at_who_moved_judges_everybody_at_that_time_and_nobody_else() -> None:
+    problem, plan = BROKEN[Rule.SEATS](safe())
+    (finding,) = [one for one in check(problem, plan) if one.rule == Rule.SEATS]
+    at = {one.id for one in plan.sessions if one.interval.start <= finding.minute < one.interval.end}
+    assert finding in check_moved(problem, plan, set(), at)
+    assert check_moved(problem, plan, set(), set()) == []

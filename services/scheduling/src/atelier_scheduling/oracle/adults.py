@@ -14,8 +14,8 @@ _Taken = tuple[Interval, str, Session | None, str]
 
 def check(ground: Ground) -> Iterator[Finding]:
     taken: dict[str, list[_Taken]] = {adult: [] for adult in ground.adults}
+    yield from check_staffing(ground)
     for session in ground.plan.sessions:
-        yield from _staffing(ground, session)
         for staff in session.staff:
             taken[staff.adult].append((session.interval, session.id, session, ground.zones[session.zone].place))
     for own in ground.plan.adult_time:
@@ -26,6 +26,12 @@ def check(ground: Ground) -> Iterator[Finding]:
             (one.interval, one.code, None, one.place) for one in ground.adults[adult].commitments
         ]
         yield from _one_place(ground, adult, sorted([*mine, *commitments], key=lambda one: (one[0], one[1])))
+
+
+def check_staffing(ground: Ground) -> Iterator[Finding]:
+    """Who is in charge of each session, with which roles, and bound to whom."""
+    for session in ground.plan.sessions:
+        yield from _staffing(ground, session)
 
 
 def _staffing(ground: Ground, session: Session) -> Iterator[Finding]:

@@ -36,8 +36,11 @@ def unknown_ids(ground: Ground) -> list[Finding]:
     return found
 
 
-def check(ground: Ground) -> Iterator[Finding]:
+def check(ground: Ground, learners: Container[str] | None = None) -> Iterator[Finding]:
+    """``learners``: only these are judged (``None``: everybody)."""
     for learner in ground.problem.learners:
+        if learners is not None and learner.id not in learners:
+            continue
         yield from _one_place(ground, learner.id)
         yield from _every_minute(ground, learner.id)
         yield from _travel(ground, learner.id)

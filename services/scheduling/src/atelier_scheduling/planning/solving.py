@@ -21,7 +21,7 @@ from atelier_scheduling.engine.questions import Explanation, Question
 from atelier_scheduling.engine.rendering import school_sentence
 from atelier_scheduling.engine.repair import repair
 from atelier_scheduling.engine.times import local_of
-from atelier_scheduling.oracle import check, check_days
+from atelier_scheduling.oracle import check, check_days, check_moved
 from atelier_scheduling.planning.delta import difference, in_delta_order
 
 _KEPT = 8
@@ -147,11 +147,15 @@ def _needing(changes: Changes) -> frozenset[str]:
 
 
 def _judged(repaired: Repaired) -> tuple[str, ...]:
-    """What the oracle finds: on the days that a repair touched, or in the whole plan where it was planned again."""
+    """What the oracle finds: where a repair touched learners and the sessions that they left or came to; on all days on which sessions
+    themselves are others; or in the whole plan where it was planned again."""
     made, problem, difference = repaired.plan, repaired.problem, repaired.difference
     assert isinstance(made, Plan)
-    if repaired.whole or difference is None:
+    if repaired.whole or difference is None or repaired.touched is None:
         return tuple(str(finding) for finding in check(problem, made))
+    if not difference.sessions:
+        moved = {name for move in difference.moves for name in (move.before, move.after)}
+        return tuple(str(finding) for finding in check_moved(problem, made, repaired.touched, moved))
     minutes = {move.interval.start for move in difference.moves}
     for change in difference.sessions:
         minutes |= {one.interval.start for one in (change.before, change.after) if one is not None}
