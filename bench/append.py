@@ -2,7 +2,7 @@
 
 work        commands to as many aggregates as there are writers, each appending one event of some 100 bytes through
             atelier_common.commands.Commands on SqliteEventStore; a writer waits for its acknowledgement before its next command;
-            writers are asyncio tasks of one process
+            writers are asyncio tasks of one process, which runs as a server's does (atelier_common.process)
 reference   the `eventsourcing` package 9.5 with its SQLite module: an aggregate per writer, one event and one `save` each; writers
             are threads of one process, which is how that package is used
 durability  both: a file, WAL, synchronous FULL, acknowledged after COMMIT. What the package sets unasked is printed first; it keeps
@@ -17,6 +17,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from atelier_common import process
 from atelier_common.clock import SystemClock
 from atelier_common.commands import Commands, Request
 from atelier_common.commit import Context
@@ -47,7 +48,7 @@ def measure() -> list[Line]:
         for writers, appends in APPENDS.items():
             found = [
                 Round(
-                    asyncio.run(_ours(Path(folder) / f"ours-{writers}-{number}.sqlite", writers, appends)),
+                    process.run(_ours(Path(folder) / f"ours-{writers}-{number}.sqlite", writers, appends)),
                     _reference(Path(folder) / f"reference-{writers}-{number}.sqlite", writers, appends),
                 )
                 for number in range(ROUNDS)

@@ -1,17 +1,17 @@
 """Read and fold streams of 100 events.
 
 work        load aggregates of 100 events each from a file: Commands.load with nothing remembered (a fresh Commands each round), so
-            that every stream is read, decoded and folded
+            that every stream is read, decoded and folded; in a process that runs as a server's does (atelier_common.process)
 reference   the `eventsourcing` package 9.5 with its SQLite module: `repository.get` of aggregates of 100 events, no cache, no snapshots
 durability  both read committed files in WAL mode; nothing is written meanwhile
 ratio       streams a second of ours over those of the reference, round by round, the two taking turns; median and spread. Processor
             time stands beside it
 """
 
-import asyncio
 import tempfile
 from pathlib import Path
 
+from atelier_common import process
 from atelier_common.commands import Commands, Request
 from atelier_common.commit import Context
 from atelier_common.eventstore.sqlite import SqliteEventStore
@@ -28,7 +28,7 @@ EVENTS = 100
 def measure() -> list[Line]:
     """All figures."""
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(Path(folder)))
+        return process.run(_measure(Path(folder)))
 
 
 async def _measure(folder: Path) -> list[Line]:

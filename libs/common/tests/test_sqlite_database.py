@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -93,6 +95,67 @@ async def test_what_a_piece_returned_last_is_its_result(database: SqliteDatabase
     assert outcomes[0] == str(len(runs)) == "2"
     assert tenures[0] < tenures[1]
     assert kept(database) == ["counted"]
+
+
+async def test_callers_who_come_again_as_soon_as_they_are_answered_share_every_transaction(
+    database: SqliteDatabase,
+) -> None:
+    async def caller(name: int) -> None:
+        for number in range(10):
+            await database.submit(note(f"{name} {number}"))
+
+    before = database.transactions
+    await asyncio.gather(*(caller(name) for name in range(16)))
+    assert database.transactions == before + 10
+    assert len(kept(database)) == 160
+
+
+@pytest.fixture
+async def where_committed(tmp_path: Path) -> AsyncIterator[tuple[SqliteDatabase, list[threading.Thread]]]:
+    """A database, and the threads of its COMMITs."""
+    threads: list[threading.Thread] = []
+
+    def commit(connection: sqlite3.Connection) -> None:
+        connection.commit()
+        threads.append(threading.current_thread())
+
+    database = SqliteDatabase(tmp_path / "notes.sqlite", SCHEMA, commit=commit)
+    await database.start()
+    yield database, threads
+    await database.close()
+
+
+async def test_where_nobody_has_anything_else_to_do_a_quick_commit_is_made_on_the_spot(
+    where_committed: tuple[SqliteDatabase, list[threading.Thread]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, threads = where_committed
+    monkeypatch.setattr("atelier_common.sqlite.database._LONGEST_GATHERING_SECONDS", 60)
+    monkeypatch.setattr("atelier_common.sqlite.database._QUICK_COMMIT_SECONDS", 60)
+    await database.submit(note("alone"))
+    assert threads == [threading.main_thread()]
+    monkeypatch.setattr("atelier_common.sqlite.database._QUICK_COMMIT_SECONDS", 0)
+    await database.submit(note("on a slow disk"))
+    assert threads[1] is not threading.main_thread()
+
+
+async def test_a_busy_process_waits_for_no_disk_and_keeps_nobody_waiting(
+    where_committed: tuple[SqliteDatabase, list[threading.Thread]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, threads = where_committed
+    monkeypatch.setattr("atelier_common.sqlite.database._QUICK_COMMIT_SECONDS", 60)
+
+    async def work() -> None:
+        while True:
+            until = time.perf_counter() + 0.001
+            while time.perf_counter() < until:
+                pass
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(work())
+    await database.submit(note("among others"))
+    busy.cancel()
+    assert threads != []
+    assert threading.main_thread() not in threads
 
 
 def a_commit(stream: str, version: int, command_id: str = "") -> Commit:

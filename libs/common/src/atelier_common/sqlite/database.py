@@ -1,9 +1,10 @@
 """One SQLite file whose writers share transactions.
 
-Statements run on the event loop's thread, inside one open transaction, because each takes microseconds; only COMMIT, which waits
-for the disk, runs on a thread of its own. While it runs, new work gathers and becomes the next transaction: group commit. Of many
-callers one half decides while the other half's work is committed. A lone writer on a quick disk is spared the way to the thread
-and back, which would take longer than its COMMIT.
+Statements run on the event loop's thread, inside one open transaction, because each takes microseconds; COMMIT, which waits for
+the disk, runs on a thread of its own wherever somebody else has something to do meanwhile. New work gathers while it runs, and for
+as long after it as those just answered are busy making their next: group commit. Once nobody in the process has anything to do,
+all that could share a transaction is there; on a quick disk it is then committed on the spot, and spared the way to the thread
+and back, which takes about as long as the COMMIT.
 
 A piece of work that fails leaves the others alone: what the group has done so far is undone and done again, each piece in a
 savepoint of its own. A COMMIT that fails fails every piece in it.
@@ -27,11 +28,14 @@ Result = TypeVar("Result")
 _LONGEST_GROUP_SECONDS = 0.004
 """A transaction takes in waiting work for this long before it commits, so that the event loop stays responsive."""
 
-_ENOUGH = 8
-"""So many pieces of work share a COMMIT well enough: it does not wait for more of them."""
+_LONGEST_GATHERING_SECONDS = 0.005
+"""Work that has waited this long is kept for nobody else who might join it, however busy the event loop is."""
+
+_IDLE_TURN_SECONDS = 0.000_1
+"""A turn of the event loop that takes less had nothing in it: a callback that does any work here takes longer."""
 
 _QUICK_COMMIT_SECONDS = 0.002
-"""A COMMIT that usually takes less may run on the event loop's thread where nobody else writes."""
+"""A COMMIT that usually takes less may run on the event loop's thread where nobody has anything else to do."""
 
 
 class _Work(Generic[Result]):
@@ -151,38 +155,23 @@ class SqliteDatabase:
         return await done
 
     async def _run(self) -> None:
-        alone = False
-        durable: list[_Work[Any]] = []
         while True:
-            if durable and len(self._waiting) < _ENOUGH:
-                # Those answered hand in their next work now, and share a transaction with those who wait. Of many, half go first:
-                # what they hand in is committed while the others decide.
-                first = max(_ENOUGH, len(durable) // 2)
-                self._answer(durable[:first])
-                del durable[:first]
-                await asyncio.sleep(0)
-                continue
             if not self._waiting:
                 if self._closing:
                     return
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            undisturbed = await self._gather()
             group: list[_Work[Any]] = []
             try:
                 rows = self._fill(group)
-                alone, before = len(group) == 1, alone
-                if rows == 0 or (alone and before and self._commit_takes < _QUICK_COMMIT_SECONDS):
-                    # Where every piece was refused there is nothing to wait for.
+                # Where every piece was refused there is nothing to wait for.
+                if rows == 0 or (undisturbed and self._commit_takes < _QUICK_COMMIT_SECONDS):
                     self._make_durable(rows)
                 else:
-                    committing = asyncio.get_running_loop().run_in_executor(self._thread, self._make_durable, rows)
-                    self._answer(durable)
-                    durable = []
-                    await committing
+                    await asyncio.get_running_loop().run_in_executor(self._thread, self._make_durable, rows)
             except BaseException as error:
-                self._answer(durable)
-                durable = []
                 self._give_up(group, error)
                 if not isinstance(error, Exception):
                     raise
@@ -193,7 +182,20 @@ class SqliteDatabase:
             for work in group:
                 if work.error is None and work.after_commit is not None:
                     work.after_commit(work.result)
-            durable += group
+            self._answer(group)
+
+    async def _gather(self) -> bool:
+        """Let those who are about to hand in work do so. True where in the end nobody in this process had anything to do."""
+        turn_began = time.perf_counter()
+        until = turn_began + _LONGEST_GATHERING_SECONDS
+        while turn_began < until:
+            already = len(self._waiting)
+            await asyncio.sleep(0)
+            turn_ended = time.perf_counter()
+            if len(self._waiting) == already and turn_ended - turn_began < _IDLE_TURN_SECONDS:
+                return True
+            turn_began = turn_ended
+        return False
 
     def _make_durable(self, rows: int) -> None:
         """COMMIT, on whichever thread; how long it takes where there is something to write is remembered as a running mean."""
