@@ -1,11 +1,12 @@
 """Property: applying the difference of two plans of the engine to the first gives the second, in the order of deltas."""
 
+import json
 from functools import cache
 from typing import Any
 
 import pytest
 from atelier_scheduling.engine import changes as change
-from atelier_scheduling.engine import door
+from atelier_scheduling.engine import door, wire
 from atelier_scheduling.engine.changes import Change, Changes
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
@@ -66,7 +67,7 @@ def test_what_a_repair_changes_is_wholly_in_its_delta(make: Any, week: Any, draw
     repaired = door.repair(problem, before, Changes(happened), 1, 3)
     if not isinstance(repaired.plan, Plan):
         return
-    delta = difference("base", "stored", happened, before, repaired.plan)
+    delta = difference("base", "stored", "answers", before, repaired.plan)
     read = PlanDelta.from_json(delta.to_json())
     assert read == delta
     assert apply(before, read).to_json() == in_delta_order(repaired.plan).to_json()
@@ -74,8 +75,8 @@ def test_what_a_repair_changes_is_wholly_in_its_delta(make: Any, week: Any, draw
 
 def test_two_equal_plans_differ_in_nothing(make: Any, week: Any) -> None:
     _, plan = week(make)
-    delta = difference("base", "stored", (), plan, plan)
-    empty = PlanDelta("base", "stored", plan.problem, metrics=plan.metrics)
+    delta = difference("base", "stored", "answers", plan, plan)
+    empty = PlanDelta("base", "stored", plan.problem, "answers", attendances_gone=(), metrics=plan.metrics)
     assert delta == empty
     assert apply(plan, delta) == plan
 
@@ -86,9 +87,31 @@ def test_a_learners_mastery_is_a_small_delta(make: Any, week: Any) -> None:
     happened = (change.NeedsChanged("lrn_03", needs[1:]),)
     repaired = door.repair(problem, before, Changes(happened), 1, 3)
     assert isinstance(repaired.plan, Plan)
-    delta = difference("base", "stored", happened, before, repaired.plan)
+    delta = difference("base", "stored", "answers", before, repaired.plan)
     assert delta.learners == ("lrn_03",)
     assert len(delta.to_json()) < len(repaired.plan.to_json()) / 4
+    stayed = set(before.attendances) & set(repaired.plan.attendances)
+    assert stayed.isdisjoint(delta.attendances)
+
+
+def test_an_older_delta_replaces_all_attendances_of_its_learners(make: Any, week: Any) -> None:
+    problem, before = week(make)
+    learner = problem.learners[2].id
+    rows = tuple(row for row in before.attendances if row.learner == learner)
+    written = json.dumps(
+        {
+            "base": "base",
+            "stored_problem": "stored",
+            "problem": before.problem,
+            "learners": [learner],
+            "attendances": [json.loads(wire.write(row)) for row in rows[1:]],
+            "changes": [{"type": "LearnerLeft", "learner": "lrn_99"}],
+            "metrics": json.loads(wire.write(before.metrics)),
+        }
+    ).encode()
+    delta = PlanDelta.from_json(written)
+    assert delta.changes == (change.LearnerLeft("lrn_99"),)
+    assert set(apply(before, delta).attendances) == set(before.attendances) - {rows[0]}
 
 
 def test_an_interval_is_all_that_is_needed_to_say_who_is_away(make: Any, week: Any) -> None:
@@ -97,5 +120,5 @@ def test_an_interval_is_all_that_is_needed_to_say_who_is_away(make: Any, week: A
     away = change.LearnerAbsent("lrn_00", Interval(first.start, first.end))
     repaired = door.repair(problem, before, Changes((away,)), 1, 3)
     assert isinstance(repaired.plan, Plan)
-    after = apply(before, difference("base", "stored", (away,), before, repaired.plan))
+    after = apply(before, difference("base", "stored", "answers", before, repaired.plan))
     assert not [one for one in after.attendances if one.learner == "lrn_00" and one.interval.overlaps(first)]

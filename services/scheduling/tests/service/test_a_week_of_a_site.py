@@ -106,8 +106,8 @@ async def test_what_is_only_known_of_a_learner_proposes_nothing_and_is_no_cause_
     )
     await town.world.settle()
     latest = [one for one in await town.plans() if isinstance(one, PlanProposed)][-1]
-    delta = PlanDelta.from_json(await town.part(latest.plan_digest))
-    assert [one.learner for one in delta.changes if isinstance(one, NeedsChanged)] == [goes_on]
+    answered = wire.read(Changes, await town.part(latest.changes_digest)).changes
+    assert [one.learner for one in answered if isinstance(one, NeedsChanged)] == [goes_on]
     assert len(latest.causes) == 1
 
 
@@ -125,8 +125,8 @@ async def test_a_chain_of_repairs_replays_to_the_byte(town: Any) -> None:
         stored = await town.part(proposed.changes_digest)
         repaired = repair_again(problem, made, wire.read(Changes, stored), proposed.effort, proposed.seed)
         assert isinstance(repaired.plan, Plan)
-        changes = wire.read(Changes, stored).changes
-        delta = difference(before.plan_digest, proposed.problem_digest, changes, made, repaired.plan)
+        answers = proposed.changes_digest
+        delta = difference(before.plan_digest, proposed.problem_digest, answers, made, repaired.plan)
         assert hashlib.sha256(delta.to_json()).hexdigest() == proposed.plan_digest
         made = in_delta_order(repaired.plan)
         problem = repaired.problem

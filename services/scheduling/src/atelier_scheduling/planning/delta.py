@@ -15,24 +15,30 @@ Item = TypeVar("Item")
 
 
 _NO_METRICS = Metrics()
+_AttendanceKey = tuple[int, str, str, int]
+"""Beginning, learner, session, end."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanDelta:
-    """``learners``: those whose attendances are replaced by ``attendances``. ``*_gone``: keys that left. Whole tuples are given
-    where they changed and are ``None`` where they did not; whole ``studios`` are in older deltas only. ``stored_problem`` names
-    the problem of the whole plan at the beginning of the chain, ``changes`` what happened since the base; ``problem`` is the digest
-    of the problem after them.
+    """``learners``: those whose attendances differ. ``*_gone``: keys that left. Whole tuples are given where they changed and are
+    ``None`` where they did not. ``stored_problem`` names the problem of the whole plan at the beginning of the chain, ``answers`` the
+    part that holds the changes since the base; ``problem`` is the digest of the problem after them.
+
+    Older deltas hold their ``changes`` themselves, whole ``studios``, and in place of ``attendances_gone`` all attendances of their
+    ``learners``.
     """
 
     base: str
     stored_problem: str
     problem: str
+    answers: str = ""
     changes: tuple[Change, ...] = ()
     sessions_gone: tuple[str, ...] = ()
     sessions: tuple[Session, ...] = ()
     learners: tuple[str, ...] = ()
     attendances: tuple[Attendance, ...] = ()
+    attendances_gone: tuple[_AttendanceKey, ...] | None = None
     ledger_gone: tuple[tuple[str, ...], ...] = ()
     ledger: tuple[LedgerLine, ...] = ()
     unserved_gone: tuple[str, ...] = ()
@@ -59,28 +65,30 @@ class PlanDelta:
 def difference(
     base: str,
     stored_problem: str,
-    changes: tuple[Change, ...],
+    answers: str,
     before: Plan,
     after: Plan,
     touched: Collection[str] | None = None,
 ) -> PlanDelta:
-    """The delta from ``before``, known under the digest ``base``, to ``after``, which answers ``changes``. ``touched``: only these
-    learners' attendances can differ (``None``: anybody's)."""
+    """The delta from ``before``, known under the digest ``base``, to ``after``, which answers the changes in the part ``answers``.
+    ``touched``: only these learners' attendances can differ (``None``: anybody's)."""
     sessions_gone, sessions = _keyed(before.sessions, after.sessions, _session_key)
     ledger_gone, ledger = _keyed(before.obligations, after.obligations, _ledger_key)
     unserved_gone, unserved = _keyed(before.unserved, after.unserved, _unserved_key)
     studios_gone, studios = _keyed(before.studios, after.studios, _studio_key)
-    of_before, of_after = _by_learner(before.attendances, touched), _by_learner(after.attendances, touched)
-    moved = sorted(one for one in of_before.keys() | of_after.keys() if of_before.get(one) != of_after.get(one))
+    rows_gone, rows = _keyed(_of(before, touched), _of(after, touched), _attendance_order)
+    rows_gone.sort()
+    rows.sort(key=_attendance_order)
     return PlanDelta(
         base=base,
         stored_problem=stored_problem,
         problem=after.problem,
-        changes=changes,
+        answers=answers,
         sessions_gone=tuple(sorted(sessions_gone)),
         sessions=tuple(sessions),
-        learners=tuple(moved),
-        attendances=tuple(one for learner in moved for one in of_after.get(learner, [])),
+        learners=tuple(sorted({row.learner for row in rows} | {learner for _, learner, _, _ in rows_gone})),
+        attendances=tuple(rows),
+        attendances_gone=tuple(rows_gone),
         ledger_gone=tuple(sorted(ledger_gone)),
         ledger=tuple(ledger),
         unserved_gone=tuple(sorted(unserved_gone)),
@@ -97,17 +105,11 @@ def difference(
 
 def apply(before: Plan, delta: PlanDelta) -> Plan:
     """The plan after the delta, in canonical order."""
-    moved = set(delta.learners)
     return dataclasses.replace(
         before,
         problem=delta.problem,
         sessions=_merged(before.sessions, delta.sessions_gone, delta.sessions, _session_key, _session_order),
-        attendances=tuple(
-            sorted(
-                (*(one for one in before.attendances if one.learner not in moved), *delta.attendances),
-                key=_attendance_order,
-            )
-        ),
+        attendances=_attendances(before, delta),
         obligations=_merged(before.obligations, delta.ledger_gone, delta.ledger, _ledger_key, _ledger_key),
         unserved=_merged(before.unserved, delta.unserved_gone, delta.unserved, _unserved_key, _unserved_key),
         studios=_merged(before.studios, delta.studios_gone, delta.studios_changed, _studio_key, _studio_key)
@@ -140,7 +142,7 @@ def _session_order(session: Session) -> tuple[int, str]:
     return session.interval.start, session.id
 
 
-def _attendance_order(attendance: Attendance) -> tuple[int, str, str, int]:
+def _attendance_order(attendance: Attendance) -> _AttendanceKey:
     return attendance.interval.start, attendance.learner, attendance.session, attendance.interval.end
 
 
@@ -156,12 +158,16 @@ def _unserved_key(unserved: Unserved) -> str:
     return unserved.need
 
 
-def _by_learner(attendances: Iterable[Attendance], touched: Collection[str] | None) -> dict[str, list[Attendance]]:
-    found: dict[str, list[Attendance]] = {}
-    concerned = attendances if touched is None else [one for one in attendances if one.learner in touched]
-    for one in sorted(concerned, key=_attendance_order):
-        found.setdefault(one.learner, []).append(one)
-    return found
+def _of(plan: Plan, touched: Collection[str] | None) -> Iterable[Attendance]:
+    return plan.attendances if touched is None else [row for row in plan.attendances if row.learner in touched]
+
+
+def _attendances(before: Plan, delta: PlanDelta) -> tuple[Attendance, ...]:
+    if delta.attendances_gone is None:
+        moved = set(delta.learners)
+        kept = [row for row in before.attendances if row.learner not in moved]
+        return tuple(sorted((*kept, *delta.attendances), key=_attendance_order))
+    return _merged(before.attendances, delta.attendances_gone, delta.attendances, _attendance_order, _attendance_order)
 
 
 def _keyed(before: Iterable[Item], after: Iterable[Item], key: Callable[[Item], Any]) -> tuple[list[Any], list[Item]]:

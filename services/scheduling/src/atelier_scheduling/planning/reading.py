@@ -142,9 +142,10 @@ class Library:
             at = delta.base
         stored = self._plans[(tenant, at)]
         for name, delta in reversed(deltas):
-            stored = StoredPlan(
-                apply(stored.plan, delta), delta.stored_problem, (*stored.changes, Changes(delta.changes))
-            )
+            changes = Changes(delta.changes)
+            if delta.answers:
+                changes = wire.read(Changes, await self._store.get_part(tenant, delta.answers))
+            stored = StoredPlan(apply(stored.plan, delta), delta.stored_problem, (*stored.changes, changes))
             self._remember(tenant, name, stored)
         return stored
 

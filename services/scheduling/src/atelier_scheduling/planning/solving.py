@@ -122,8 +122,9 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         return Outcome(base, base=base, changed=False, figures=unchanged, standings=_standings(state.plan))
     answered = asked if repaired.answered is None else repaired.answered
     # Nothing is passed over where a change holds a sealed value: then all is stored as it came.
-    stored = answered if stored_changes == changes else wire.read(Changes, stored_changes)
-    part = difference(base, state.stored_problem, stored.changes, state.plan, made, repaired.touched).to_json()
+    stored = stored_changes if len(answered.changes) == len(asked.changes) else wire.write(answered)
+    answers = hashlib.sha256(stored).hexdigest()
+    part = difference(base, state.stored_problem, answers, state.plan, made, repaired.touched).to_json()
     digest = hashlib.sha256(part).hexdigest()
     if not trial:
         _keep(digest, _State(repaired.problem, made, state.stored_problem))
@@ -137,7 +138,7 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         moves=moves_of(repaired.difference),
         violations=_judged(repaired),
         standings=_standings(made),
-        answered=stored_changes if len(stored.changes) == len(asked.changes) else wire.write(stored),
+        answered=stored,
         passed_over=_needing(asked) - _needing(answered),
     )
 
