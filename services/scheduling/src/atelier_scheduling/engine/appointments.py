@@ -21,7 +21,8 @@ from atelier_scheduling.engine.needs import FocusKind, NeedClass, NeedState, Ori
 from atelier_scheduling.engine.plan import PlacedBy
 from atelier_scheduling.engine.policy import SessionKind
 from atelier_scheduling.engine.sessions import AdultTimeKind, StaffRole
-from atelier_scheduling.engine.supervision import Ground, find_staff
+from atelier_scheduling.engine.staffing import find_staff
+from atelier_scheduling.engine.supervision import Ground
 from atelier_scheduling.engine.times import SlotPurpose
 from atelier_scheduling.engine.timetable import DECIDED, LATER, SHOWN, Meeting, Seat, Timetable, Why
 
@@ -128,7 +129,7 @@ class Appointments:
             return [n for n in adults if need.provider_role in self.facts.adults[n].roles]
         if need.focus.kind is FocusKind.MENTOR:
             group = self.ground.group_of.get(demand.learner, -1)
-            own = self.ground.adult_of[group] if group >= 0 else -1
+            own = self.ground.opening.adult_of[group] if group >= 0 else -1
             others = [n for n in adults if "mentor" in self.facts.adults[n].roles and n != own]
             return ([own] if own >= 0 else []) + (others or ([] if own >= 0 else adults))
         return [n for n in adults if self.facts.may_lead[n]]

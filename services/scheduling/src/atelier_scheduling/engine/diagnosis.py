@@ -10,7 +10,8 @@ from atelier_scheduling.engine.loading import lay_fixed
 from atelier_scheduling.engine.people import Adult
 from atelier_scheduling.engine.plan import Conflict, Diagnosis, Parameters, Plan, Relaxation
 from atelier_scheduling.engine.problem import SiteProblem
-from atelier_scheduling.engine.supervision import Ground, supervising_kinds
+from atelier_scheduling.engine.staffing import supervising_kinds
+from atelier_scheduling.engine.supervision import Ground
 from atelier_scheduling.engine.times import Interval
 from atelier_scheduling.engine.timetable import Timetable
 from atelier_scheduling.engine.validity import faults

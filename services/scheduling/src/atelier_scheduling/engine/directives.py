@@ -22,8 +22,9 @@ from atelier_scheduling.engine.people import Pin
 from atelier_scheduling.engine.plan import PlacedBy, Plan
 from atelier_scheduling.engine.policy import SessionKind
 from atelier_scheduling.engine.rules import Obligation, Rule
+from atelier_scheduling.engine.staffing import find_staff, supervising_kinds
 from atelier_scheduling.engine.studios import Draft
-from atelier_scheduling.engine.supervision import Ground, find_staff, supervising_kinds
+from atelier_scheduling.engine.supervision import Ground
 from atelier_scheduling.engine.times import SlotPurpose
 from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable
 

@@ -14,8 +14,9 @@ from atelier_scheduling.engine.demand import Demand, Demands
 from atelier_scheduling.engine.facts import Cell, Facts
 from atelier_scheduling.engine.needs import FocusKind
 from atelier_scheduling.engine.sessions import StaffRole
+from atelier_scheduling.engine.staffing import cap_at, find_staff
 from atelier_scheduling.engine.studios import Draft
-from atelier_scheduling.engine.supervision import Ground, cap_at, find_staff
+from atelier_scheduling.engine.supervision import Ground
 from atelier_scheduling.engine.times import SlotPurpose
 from atelier_scheduling.engine.timetable import DECIDED, Meeting, Seat, Timetable
 
@@ -93,7 +94,7 @@ class Placing:
         free = self.ground.free_adults(cell.index)
         if 0 < most < len(free):
             groups = {self.ground.group_of.get(one, -1) for one in self.facts.learners_in[cell.index]}
-            own = {self.ground.adult_of[group] for group in groups if group >= 0}
+            own = {self.ground.opening.adult_of[group] for group in groups if group >= 0}
             few = sorted(free, key=lambda n: (n not in own, self.facts.adults[n].id))[:most]
             if self.ground.cover(cell.index, few, sparing=False):
                 return True
@@ -191,9 +192,9 @@ class Placing:
             if meeting is None:
                 continue
             left = [one for one in adults if one not in meeting.leads]
-            if keep_room and self.ground.room(cell.index, left, max(0, quota - len(meeting.leads)), fair=True) < len(
-                loose
-            ) - len(meeting.occupants):
+            if keep_room and self.ground.opening.room(
+                cell.index, left, max(0, quota - len(meeting.leads)), fair=True
+            ) < len(loose) - len(meeting.occupants):
                 self.table.drop(meeting)
                 refused += 1
                 continue
@@ -213,7 +214,7 @@ class Placing:
 
     def _fewest(self, cell: Cell, adults: list[int], quota: int, loose: set[int]) -> int:
         """At least so many learners a further studio must take, for the other adults to have room for the rest."""
-        return len(loose) - self.ground.room(cell.index, adults, max(0, min(quota, len(adults)) - 1), fair=True)
+        return len(loose) - self.ground.opening.room(cell.index, adults, max(0, min(quota, len(adults)) - 1), fair=True)
 
     def _let_practise(self, cell: Cell, opened: list[Meeting], free: set[int]) -> None:
         """Seats that are left in the studios opened go to members who may come again."""
@@ -303,7 +304,7 @@ class Placing:
         ]
         fit = [n for n in adults if facts.qualified(n, draft.focus, draft.kind) and (not named or n in named)]
         members = [one for _, one, _ in rows]
-        mentors = {self.ground.adult_of[g] for one in members if (g := self.ground.group_of.get(one, -1)) >= 0}
+        mentors = {self.ground.opening.adult_of[g] for one in members if (g := self.ground.group_of.get(one, -1)) >= 0}
         return sorted(
             fit,
             key=lambda n: (

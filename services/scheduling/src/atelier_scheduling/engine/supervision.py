@@ -4,41 +4,13 @@
 without them.
 """
 
-from enum import Enum
-
-from atelier_scheduling.engine.checks import (
-    adult_forbidden,
-    learner_forbidden,
-    staffed_cap,
-    zone_forbidden,
-)
-from atelier_scheduling.engine.facts import Facts, Span
-from atelier_scheduling.engine.homegroups import home_kinds
-from atelier_scheduling.engine.needs import Focus, FocusKind
+from atelier_scheduling.engine.checks import adult_forbidden
+from atelier_scheduling.engine.facts import Span
+from atelier_scheduling.engine.opening import Mode, Opening, may_attend
 from atelier_scheduling.engine.plan import PlacedBy
-from atelier_scheduling.engine.policy import SessionKind
-from atelier_scheduling.engine.sessions import HomeGroup, StaffRole
-from atelier_scheduling.engine.times import SlotPurpose
+from atelier_scheduling.engine.sessions import HomeGroup
+from atelier_scheduling.engine.staffing import BY_LAW
 from atelier_scheduling.engine.timetable import Meeting, Seat, Timetable, Why
-
-_FOCUS_OF = {
-    SlotPurpose.LUNCH: FocusKind.LUNCH,
-    SlotPurpose.RECESS: FocusKind.RECESS,
-    SlotPurpose.PROTECTED: FocusKind.PASSION,
-    SlotPurpose.HOME: FocusKind.HOME,
-    SlotPurpose.TEACHING: FocusKind.STUDY,
-    SlotPurpose.FLEX: FocusKind.STUDY,
-}
-_LAW = (SlotPurpose.LUNCH, SlotPurpose.RECESS, SlotPurpose.PROTECTED)
-
-
-class Mode(Enum):
-    """How the ground is laid: home groups in their own places; few adults in large places; fewest adults, the young
-    together."""
-
-    OWN = "own"
-    SPARING = "sparing"
-    TIGHT = "tight"
 
 
 class Ground:
@@ -53,13 +25,7 @@ class Ground:
         for number, group in enumerate(groups):
             for name in group.members:
                 self.group_of[facts.learner_of[name]] = number
-        self.adult_of = [facts.adult_of.get(group.adult, -1) for group in groups]
-        self.zone_of = [facts.zone_of.get(group.zone, -1) for group in groups]
-        self.minutes = [0] * len(facts.adults)
-        teaching = max((kind.cap for kind in facts.problem.kinds if kind.teaching), default=0)
-        # Places that hold far more than a lesson does: with a share of them, each bell can spare adults to teach.
-        self._large = {n for n, zone in enumerate(facts.zones) if not zone.shared and 4 * zone.seats > 5 * teaching > 0}
-        self._kinds = {purpose: supervising_kinds(facts, purpose) for purpose in SlotPurpose}
+        self.opening = Opening(table, groups, self.group_of)
 
     def base(self, cell: int) -> list[Meeting]:
         return [meeting for meeting in self.table.in_cell[cell] if meeting.base]
@@ -123,17 +89,17 @@ class Ground:
                 loose[learner] = parts
         opened: list[Meeting] = list(self.base(cell))
         left = list(adults) if adults is not None else self.free_adults(cell)
-        if not opened and self.room(cell, left) < len(loose):
+        if not opened and self.opening.room(cell, left) < len(loose):
             return False
         before = len(opened)
         added: list[Seat] = []
         while loose:
             self._fill(
-                opened, loose, added, mode, own_only=mode is Mode.OWN and self._own_lead(loose, left) is not None
+                opened, loose, added, mode, own_only=mode is Mode.OWN and self.opening.own_lead(loose, left) is not None
             )
             if not loose:
                 break
-            meeting = self._open(cell, loose, left, mode)
+            meeting = self.opening.meeting(cell, loose, left, mode)
             if meeting is None:
                 waiting = len(loose)
                 self._fill(opened, loose, added, mode)
@@ -149,45 +115,6 @@ class Ground:
             if not meeting.occupants:
                 table.drop(meeting)
         return True
-
-    def large_share(self, cell: int) -> int:
-        """How many of the large places are this cell's, by learners, among the cells of other bells at the same time."""
-        facts = self.table.facts
-        around = facts.cells[cell]
-        here = len(facts.learners_in[cell])
-        beside = facts.cells_between(around.start, around.end)
-        other = max((len(facts.learners_in[one.index]) for one in beside if one.index != cell), default=0)
-        return max(1, round(len(self._large) * here / max(1, here + other)))
-
-    def room(self, cell: int, adults: list[int], most: int | None = None, fair: bool = False) -> int:
-        """At most how many learners the adults (``most`` of them) could hold together in the cell's free zones: an
-        upper bound; only ``cover`` can tell. ``fair``: with no more of the large places than are this cell's."""
-        facts = self.table.facts
-        around = facts.cells[cell]
-        kinds = self._kinds[around.purpose]
-        caps = sorted((max((facts.cap(adult, kind) for kind in kinds), default=0) for adult in adults), reverse=True)[
-            :most
-        ]
-        seats: list[int] = []
-        large = self.large_share(cell) if fair else len(self._large)
-        for zone in sorted({number for kind in kinds for number in facts.zones_for[kind.id]}) if caps else ():
-            if zone_forbidden(self.table, zone, around.start, around.end):
-                continue
-            if zone in self._large:
-                large -= 1
-                if large < 0:
-                    continue
-            left = facts.zones[zone].seats
-            if facts.zones[zone].shared:
-                beside = self.table.in_zone(zone, around.start, around.end)
-                left -= sum(len(other.occupants) for other in beside)
-                while left > 0 and len(seats) < 4 * len(caps) and caps[0] > 0:
-                    seats.append(min(left, caps[0]))
-                    left -= caps[0]
-            else:
-                seats.append(left)
-        seats.sort(reverse=True)
-        return sum(min(pair) for pair in zip(caps, seats, strict=False))
 
     def lay(self, cell: int) -> bool:
         """Cover what is loose on the ground as it lies; else lay the cell's ground afresh; else together with the cells of other bells at
@@ -219,117 +146,6 @@ class Ground:
         mine = self.strip(cell)
         if not mine or not self._cover(cell, None, Mode.OWN):
             self.revert(cell, before)
-
-    def _own_lead(self, loose: dict[int, list[Span]], adults: list[int]) -> int | None:
-        present = {self.group_of.get(learner, -1) for learner in loose}
-        for group in sorted(present):
-            if group >= 0 and self.adult_of[group] in adults:
-                return self.adult_of[group]
-        return None
-
-    def _open(self, cell: int, loose: dict[int, list[Span]], adults: list[int], mode: Mode) -> Meeting | None:
-        """A new meeting for the group with most loose learners, with its own adult and zone where they are free."""
-        facts = self.table.facts
-        around = facts.cells[cell]
-        counts: dict[int, int] = {}
-        for learner in loose:
-            group = self.group_of.get(learner, -1)
-            counts[group] = counts.get(group, 0) + 1
-        ranked = sorted(counts, key=lambda g: (g < 0 or self.adult_of[g] not in adults, -counts[g], g))
-        group = ranked[0]
-        kinds = self._kinds[around.purpose]
-        if mode is Mode.TIGHT:
-            kinds = sorted(kinds, key=lambda kind: -kind.cap)
-        for kind in kinds:
-            for adult in self._adult_order(adults, group, kind, counts):
-                zone = self._zone(kind, cell, group, adult, loose, mode)
-                if zone < 0:
-                    continue
-                staff = self._staff(kind, adult, cell, zone)
-                if staff is None:
-                    continue
-                own = self.adult_of[group] == adult if group >= 0 else False
-                meeting = Meeting(
-                    kind,
-                    cell,
-                    around.start,
-                    around.end,
-                    zone,
-                    staff,
-                    cap_at(facts, kind, staff, zone),
-                    focus=_focus(around.purpose, kind),
-                    home_group=self.groups[group].id if own else "",
-                    needs_device=kind.needs_device,
-                    base=True,
-                )
-                if not any(self._may(meeting, learner, loose[learner]) for learner in loose):
-                    continue
-                adults.remove(adult)
-                self.table.add(meeting)
-                return meeting
-        return None
-
-    def _adult_order(self, adults: list[int], group: int, kind: SessionKind, counts: dict[int, int]) -> list[int]:
-        facts = self.table.facts
-        own = self.adult_of[group] if group >= 0 else -1
-        of_others = {self.adult_of[other] for other in counts if other >= 0 and other != group}
-        return sorted(
-            adults,
-            key=lambda n: (n != own, n in of_others, -facts.cap(n, kind), len(facts.adults[n].certificates), n),
-        )
-
-    def _zone(
-        self, kind: SessionKind, cell: int, group: int, adult: int, loose: dict[int, list[Span]], mode: Mode
-    ) -> int:
-        facts = self.table.facts
-        around = facts.cells[cell]
-        want = min(len(loose), facts.cap(adult, kind))
-        own = self.zone_of[group] if group >= 0 else -1
-        held = sum(meeting.zone in self._large for meeting in self.table.in_cell[cell]) if self._large else 0
-        over = mode is not Mode.TIGHT and held >= self.large_share(cell) if self._large else False
-        best, best_key = -1, (True, True, True, 0, True, "")
-        for zone in facts.zones_for[kind.id]:
-            place = facts.zones[zone]
-            if zone_forbidden(self.table, zone, around.start, around.end):
-                continue
-            if adult_forbidden(self.table, adult, around.start, around.end, place.place):
-                continue
-            seats = place.seats
-            if place.shared:
-                beside = self.table.in_zone(zone, around.start, around.end)
-                seats -= sum(facts.seats_of[one] for meeting in beside for one in meeting.occupants)
-            if seats <= 0:
-                continue
-            order = kind.zone_kinds.index(place.kind) if kind.zone_kinds else 0
-            # The own zone first; a shared zone (dining hall) before others of its kind; else the best fit.
-            if mode is not Mode.OWN:
-                key = (
-                    over and zone in self._large,
-                    seats < want,
-                    False,
-                    -min(seats, want) * 1000 + order,
-                    zone != own,
-                    place.id,
-                )
-            else:
-                key = (
-                    over and zone in self._large,
-                    zone != own,
-                    seats < want,
-                    order * 1000 + abs(seats - want),
-                    False,
-                    place.id,
-                )
-            if best < 0 or key < best_key:
-                best, best_key = zone, key
-        return best
-
-    def _staff(self, kind: SessionKind, lead: int, cell: int, zone: int) -> list[tuple[int, StaffRole]] | None:
-        around = self.table.facts.cells[cell]
-        return find_staff(self.table, kind, lead, around.start, around.end, zone)
-
-    def _may(self, meeting: Meeting, learner: int, parts: list[Span]) -> bool:
-        return all(learner_forbidden(self.table, meeting, learner, start, end) is None for start, end in parts)
 
     def _full(self, meeting: Meeting) -> bool:
         """Whether nobody can join: the cap, or the ratio of somebody young who is there."""
@@ -379,7 +195,7 @@ class Ground:
         return sum(1 for one in meeting.occupants if self.group_of.get(one, -2) == group)
 
     def _sit(self, meeting: Meeting, learner: int, loose: dict[int, list[Span]], added: list[Seat]) -> bool:
-        if not self._may(meeting, learner, loose[learner]):
+        if not may_attend(self.table, meeting, learner, loose[learner]):
             return False
         for start, end in loose.pop(learner):
             seat = Seat(learner, meeting, start, end, self.why(meeting, learner))
@@ -394,7 +210,7 @@ class Ground:
 
     def why(self, meeting: Meeting, learner: int) -> Why:
         purpose = self.table.facts.cells[meeting.cell].purpose
-        if purpose in _LAW and meeting.focus is not None:
+        if purpose in BY_LAW and meeting.focus is not None:
             return (f"time.{purpose}", PlacedBy.LAW, (), False, 0.0)
         own = meeting.home_group and meeting.home_group == self.home_of(learner)
         code = "home.own-group" if own else "supervised.study" if meeting.kind.independent else "home.another-group"
@@ -415,7 +231,7 @@ class Ground:
                     continue
                 for item in theirs:
                     self.table.unseat(item)
-                if self._may(meeting, learner, parts):
+                if may_attend(self.table, meeting, learner, parts):
                     spans = {other: [(item.start, item.end) for item in theirs]}
                     if any(target is not meeting and self._sit(target, other, spans, added) for target in roomy):
                         for item in theirs:
@@ -458,49 +274,3 @@ class Ground:
             return True
         self.restore(mine)
         return False
-
-
-def cap_at(facts: Facts, kind: SessionKind, staff: list[tuple[int, StaffRole]], zone: int) -> int:
-    """Most learners of the staff in the zone."""
-    return min(staffed_cap(facts, kind, staff), facts.zones[zone].seats)
-
-
-def find_staff(
-    table: Timetable, kind: SessionKind, lead: int, start: int, end: int, zone: int
-) -> list[tuple[int, StaffRole]] | None:
-    """The lead and whoever else the kind asks for, free at that time and place; ``None`` if somebody is missing."""
-    facts = table.facts
-    place = facts.zones[zone].place
-    staff = [(lead, StaffRole.LEAD)]
-    for wanted in kind.staff:
-        have = sum(1 for adult, _ in staff if not wanted.role or wanted.role in facts.adults[adult].roles)
-        for adult in range(len(facts.adults)):
-            if have >= wanted.count:
-                break
-            person = facts.adults[adult]
-            fits = (wanted.role in person.roles) if wanted.role else facts.may_lead[adult]
-            if not fits or person.bound_to is not None or any(adult == one for one, _ in staff):
-                continue
-            if adult_forbidden(table, adult, start, end, place) is None:
-                staff.append((adult, StaffRole.SUPPORT))
-                have += 1
-        if have < wanted.count:
-            return None
-    return staff
-
-
-def supervising_kinds(facts: Facts, purpose: SlotPurpose) -> list[SessionKind]:
-    """Kinds that hold learners in a slot of this purpose, best first; home and study kinds stand behind every
-    purpose."""
-    first = facts.kinds_for[_FOCUS_OF[purpose]]
-    if purpose in (SlotPurpose.TEACHING, SlotPurpose.FLEX):
-        # A teaching kind asks for a teacher's whole attention: it never holds whoever is left over.
-        first = [kind for kind in first if not kind.teaching]
-    return list({kind.id: kind for kind in [*first, *home_kinds(facts)]}.values())
-
-
-def _focus(purpose: SlotPurpose, kind: SessionKind) -> Focus | None:
-    wanted = _FOCUS_OF[purpose]
-    if wanted in kind.focus_kinds and purpose in _LAW:
-        return Focus(wanted, wanted.value)
-    return None
