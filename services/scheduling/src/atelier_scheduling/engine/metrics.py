@@ -28,7 +28,7 @@ def measure(
     for rows in table.in_cell:
         for meeting in rows:
             meetings += 1
-            minutes = sum(seat.end - seat.start for seat in meeting.seats if seat.present)
+            minutes = sum([seat.end - seat.start for seat in meeting.seats if seat.present])
             by_kind[meeting.kind.id] = by_kind.get(meeting.kind.id, 0) + minutes
             if is_contact(meeting.kind, meeting.focus.kind if meeting.focus else None):
                 contact += minutes
@@ -44,8 +44,9 @@ def measure(
         for demand in rows
         if demand.need.need_class is NeedClass.PREFERENCE and demand.need.is_open
     ]
-    served = sum(demand.met for demand in wants)
-    score = sum((1 + facts.policy.weights.urgency * demand.need.urgency) * demand.met for demand in wants)
+    urgency = facts.policy.weights.urgency
+    points = [1 + urgency * demand.need.urgency for demand in wants if demand.met]
+    served, score = len(points), sum(points)
     on_site = sum(b - a for spans in facts.stretches for a, b in spans)
     return Metrics(
         learners=len(facts.learners),

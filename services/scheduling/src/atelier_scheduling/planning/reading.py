@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
+from atelier.pathing.v1 import events_pb2 as pathing
 from atelier_common.errors import NotFound
 from atelier_common.eventstore.port import EventStore
 from atelier_common.projection import ReadModel
@@ -98,7 +99,13 @@ class Library:
         known = await self._models.paths.get_many(tenant, learner_ids)
         paths = {key: paths_in(document) for key, document in known.items()}
         shown = {key: shown_in(document) for key, document in known.items()}
-        wanted = {entry.competency_id for some in paths.values() for path in some for entry in path.frontier}
+        wanted = {
+            entry.competency_id
+            for some in paths.values()
+            for path in some
+            for entry in path.frontier
+            if entry.state != pathing.FRONTIER_STATE_DEFERRED
+        }
         return SiteFacts(
             description=description,
             learners={key: learner_in(document) for key, document in found.items()},

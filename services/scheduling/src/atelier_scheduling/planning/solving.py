@@ -46,7 +46,8 @@ class Standing:
 class Outcome:
     """A solve's answer. ``part`` is the canonical plan, or the delta from ``base``; its SHA-256 is ``digest``.
 
-    ``diagnosis`` instead of a plan: even supervision is impossible. ``changed`` is False where a repair changes nothing.
+    ``diagnosis`` instead of a plan: even supervision is impossible. ``changed`` is False where a repair changes nothing: then
+    ``digest`` names the plan before, and there are no figures.
     ``answered`` are the changes that a repair took in, as they are stored; ``passed_over`` the learners who ask for the same
     as before, so that what else is known of them was left out.
     """
@@ -118,8 +119,7 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         return Outcome(diagnosis=in_words(repaired.problem, repaired.plan.diagnosis))
     made = repaired.plan
     if not repaired.changed:
-        unchanged = figures_of(state.problem, state.plan)
-        return Outcome(base, base=base, changed=False, figures=unchanged, standings=_standings(state.plan))
+        return Outcome(base, base=base, changed=False, standings=_standings(state.plan))
     answered = asked if repaired.answered is None else repaired.answered
     # Nothing is passed over where a change holds a sealed value: then all is stored as it came.
     stored = stored_changes if len(answered.changes) == len(asked.changes) else wire.write(answered)

@@ -97,12 +97,13 @@ class Repairs:
         self, tenant: str, description: SiteDescription, week: str, events: list[RecordedEvent]
     ) -> list[change.Change]:
         found: list[change.Change] = []
-        days, slots = days_and_slots(week, description)
         learner_ids = sorted(
             {event.event.learner_id for event in events if event.type in (PATH_REVISED, LEARNER_CHANGED)}
         )
         facts = await self._library.facts_of_learners(tenant, description, learner_ids)
         wholly = {event.event.learner_id for event in events if event.type == LEARNER_CHANGED}
+        dated = any(event.type in (LEARNER_CHANGED, ADULT_CHANGED) for event in events)
+        days, slots = days_and_slots(week, description) if dated else ((), ())
         for learner_id in learner_ids:
             known = facts.learners.get(learner_id)
             if known is None:
