@@ -11,6 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from atelier_common.documents.port import Body, Documents, Insert, Replace
 from atelier_common.privacy.keysource import Key, open_value, seal_value
 from atelier_common.privacy.pseudonym import pseudonym_with
@@ -169,9 +172,13 @@ class Keyring:
         return keys
 
     def _new_tenant(self, tenant: str) -> Body:
+        # Who holds the master key and the natural keys finds the same ids again, also where this document was lost.
+        pseudonym = HKDF(SHA256(), KEY_BYTES, salt=None, info=f"pseudonym\x1f{tenant}".encode()).derive(
+            self._master_key
+        )
         return {
-            purpose: base64.b64encode(encrypt(self._master_key, os.urandom(KEY_BYTES), (purpose, tenant))).decode()
-            for purpose in ("wrapping", "pseudonym")
+            purpose: base64.b64encode(encrypt(self._master_key, key, (purpose, tenant))).decode()
+            for purpose, key in (("wrapping", os.urandom(KEY_BYTES)), ("pseudonym", pseudonym))
         }
 
     @staticmethod
