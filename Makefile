@@ -2,14 +2,14 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format types walls contracts proto events release-contracts bench
+.PHONY: help demo test check format types walls contracts proto events release-contracts bench servers distributed
 
 BIN := .venv/bin
 export PYTHON
 
 SERVICES := $(wildcard services/*/src/*)
 PURE := $(wildcard services/*/src/*/domain services/*/src/*/engine services/scheduling/src/atelier_scheduling/oracle*)
-SOURCES := libs/common/src libs/contracts/src libs/words/src $(wildcard services/*/src)
+SOURCES := libs/common/src libs/hosting/src libs/contracts/src libs/words/src $(wildcard services/*/src)
 empty :=
 space := $(empty) $(empty)
 
@@ -19,6 +19,14 @@ help: ## this list
 demo: ## run the main job on a sample district, then serve its pages (ARGS=--once ends after the job)
 	@.ci/environment run
 	@$(BIN)/atelier demo $(ARGS)
+
+servers: ## fetch and build real servers into a cache (Kafka; DocumentDB behind FerretDB): Debian with root, Java, Maven, Go
+	@.ci/environment dev
+	@$(BIN)/python -m infra.dev fetch
+
+distributed: ## run the main job on real servers, each service a process of its own (REPLICAS=2 doubles them)
+	@.ci/environment dev
+	@$(BIN)/python -m infra.dev distributed --replicas $(or $(REPLICAS),1) $(ARGS)
 
 test: ## every test (ARGS=path or ARGS='-k name' for some)
 	@.ci/environment dev
@@ -33,7 +41,7 @@ format:
 	$(BIN)/ruff check .
 
 types:
-	MYPYPATH=$(subst $(space),:,$(SOURCES)) $(BIN)/mypy libs/common/src libs/words/src $(PURE)
+	MYPYPATH=$(subst $(space),:,$(SOURCES)) $(BIN)/mypy libs/common/src libs/hosting/src libs/words/src $(PURE)
 
 walls:
 	$(BIN)/lint-imports --no-cache

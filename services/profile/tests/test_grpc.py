@@ -6,7 +6,7 @@ import grpc
 import pytest
 from atelier.profile.v1 import service_pb2, service_pb2_grpc
 from atelier_common.errors import NotFound
-from atelier_common.grpc.backfill import RemoteBackfill
+from atelier_common.grpc.backfill import RemoteBackfill, backfill_service
 from atelier_common.grpc.kit import GrpcServer, open_channel
 
 
@@ -14,7 +14,8 @@ from atelier_common.grpc.kit import GrpcServer, open_channel
 async def called(rig: Any, roster: Any) -> Any:
     """A school, and a way to open a channel to it in a role."""
     await rig.import_roster(roster.zip())
-    server = GrpcServer(rig.built.grpc, rig.issuer.verifier(), drain_seconds=0.1)
+    log = backfill_service(rig.built.service.publisher.contracts, rig.built.service.store)
+    server = GrpcServer([*rig.built.grpc, log], rig.issuer.verifier(), drain_seconds=0.1)
     port = await server.start()
     channels: list[grpc.aio.Channel] = []
 

@@ -24,6 +24,8 @@ from atelier_common.documents.port import (
 )
 
 LEASES = "leases"
+LEASE_MS = 10_000
+"""How long a leader may be silent, unless told otherwise."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,9 @@ class Lease:
     ``epoch`` is 0 while the lease is not known to be held.
     """
 
-    def __init__(self, documents: Documents, name: str, owner: str, ttl_ms: int = 10_000, tenant: str = SYSTEM) -> None:
+    def __init__(
+        self, documents: Documents, name: str, owner: str, ttl_ms: int = LEASE_MS, tenant: str = SYSTEM
+    ) -> None:
         self._documents = documents
         self.name = name
         self.owner = owner

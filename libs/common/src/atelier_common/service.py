@@ -12,12 +12,12 @@ from atelier_common.bus.port import Bus
 from atelier_common.clock import Clock
 from atelier_common.commands import Commands
 from atelier_common.consumer import Consumer, Subscription, group_of
-from atelier_common.documents.port import Documents
+from atelier_common.documents.port import SYSTEM, Documents
 from atelier_common.errors import NotFound, UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
-from atelier_common.follower import Follower
-from atelier_common.lease import Lease, lead
+from atelier_common.follower import CURSORS, Follower
+from atelier_common.lease import LEASE_MS, LEASES, Lease, lead
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projecting import ProjectionRunner
 from atelier_common.projection import Projection, ReadModel
@@ -36,7 +36,7 @@ class Service:
     """One service. A bootstrap makes it, names its projections, reactions, subscriptions and timers, then starts it.
 
     ``owner`` is unique among the processes that may lead at once; a process that alone can open its database gives the same name
-    at every start, so that it need not wait for its own old lease to run out.
+    at every start, so that it need not wait for its own old lease to run out. ``lease_ms`` is how long a leader may be silent.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Service:
         clock: Clock,
         backfills: Mapping[str, Backfill] | None = None,
         owner: str = "",
+        lease_ms: int = LEASE_MS,
     ) -> None:
         self.name = name
         self.registry = registry
@@ -63,6 +64,7 @@ class Service:
         self._bus = bus
         self._backfills = backfills or {}
         self._owner = owner or str(uuid.uuid4())
+        self._lease_ms = lease_ms
         self._reactors: dict[str, ReactionRunner] = {}
         self._subscriptions: list[Subscription] = []
         self.publisher: Publisher | None = None
@@ -124,7 +126,9 @@ class Service:
                 self.name, self.store, self.documents, self.registry, self._bus, self._subscriptions, self._backfills
             )
             self._begin("consumer", self.consumer.run())
-        self._begin("followers", lead(Lease(self.documents, f"{self.name}:followers", self._owner), self._follow))
+        self._begin(
+            "followers", lead(Lease(self.documents, self._lease_name, self._owner, self._lease_ms), self._follow)
+        )
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=f"{self.name}:{name}")
@@ -192,13 +196,30 @@ class Service:
     async def backlog(self) -> int:
         """How many commits the slowest follower of each log has before it; 0: all is applied, reacted to and published.
 
-        Says nothing of what is on its way in.
+        Says nothing of what is on its way in. Where another process leads, it is told by the durable cursors.
         """
         followers, left = self._followers(), 0
         for tenant in await self.store.tenants():
             head = await self.store.head(tenant)
-            left += max((head - follower.position(tenant) for follower in followers), default=0)
+            if self.leading:
+                positions = [follower.position(tenant) for follower in followers]
+            else:
+                names = [follower.name for follower in followers]
+                saved = await self.documents.find_many(tenant, CURSORS, names)
+                positions = [int(saved[name]["position"]) if name in saved else 0 for name in names]
+            left += max((head - position for position in positions), default=0)
         return left
+
+    async def led(self) -> bool:
+        """Whether some process follows the log now."""
+        if self.leading:
+            return True
+        lease = await self.documents.find(SYSTEM, LEASES, self._lease_name)
+        return lease is not None and lease["owner"] != ""
+
+    @property
+    def _lease_name(self) -> str:
+        return f"{self.name}:followers"
 
     async def idle(self) -> bool:
         """Whether nothing in the log waits for a follower."""

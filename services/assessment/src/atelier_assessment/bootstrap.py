@@ -12,6 +12,7 @@ from atelier_common.consumer import Subscription
 from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
 from atelier_common.grpc.kit import GrpcService
+from atelier_common.lease import LEASE_MS
 from atelier_common.privacy.keysource import KeySource
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
@@ -62,10 +63,19 @@ def build(
     verifier: TokenVerifier,
     *,
     owner: str = "",
+    lease_ms: int = LEASE_MS,
 ) -> Assessment:
     """Everything wired, nothing started: ``service.start()`` begins to take in, follow and publish."""
     service = Service(
-        NAME, registry, store=store, documents=documents, bus=bus, clock=clock, backfills=backfill, owner=owner
+        NAME,
+        registry,
+        store=store,
+        documents=documents,
+        bus=bus,
+        clock=clock,
+        backfills=backfill,
+        owner=owner,
+        lease_ms=lease_ms,
     )
     service.subscribe(Subscription("pathing", ("pathing.framework",), {FRAMEWORK_LISTED: FrameworkListed}))
     service.subscribe(

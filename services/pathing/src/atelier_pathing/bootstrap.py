@@ -13,6 +13,7 @@ from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
 from atelier_common.grpc.kit import GrpcService
 from atelier_common.http.kit import create_app
+from atelier_common.lease import LEASE_MS
 from atelier_common.privacy.keysource import KeySource
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
@@ -79,6 +80,7 @@ def build(
     clock: Clock,
     keys: KeySource,
     owner: str = "",
+    lease_ms: int = LEASE_MS,
 ) -> Pathing:
     """Put the service together; nothing runs before ``service.start()``.
 
@@ -93,6 +95,7 @@ def build(
         clock=clock,
         backfills=backfills,
         owner=owner,
+        lease_ms=lease_ms,
     )
     for subscription in SUBSCRIPTIONS:
         service.subscribe(subscription)

@@ -13,6 +13,7 @@ from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
 from atelier_common.grpc.kit import GrpcService
 from atelier_common.http.kit import create_app
+from atelier_common.lease import LEASE_MS
 from atelier_common.privacy.keyring import Keyring
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
@@ -70,6 +71,7 @@ def build(
     keyring: Keyring,
     backfills: Mapping[str, Backfill],
     owner: str = "",
+    lease_ms: int = LEASE_MS,
     threshold_percent: float = DEFAULT_THRESHOLD_PERCENT,
 ) -> BuiltProfile:
     """A profile service; nothing runs before ``service.start()``.
@@ -78,7 +80,15 @@ def build(
     ``threshold_percent`` is how much of a kind of record an import may deactivate unasked.
     """
     service = Service(
-        NAME, registry, store=store, documents=documents, bus=bus, clock=clock, backfills=backfills, owner=owner
+        NAME,
+        registry,
+        store=store,
+        documents=documents,
+        bus=bus,
+        clock=clock,
+        backfills=backfills,
+        owner=owner,
+        lease_ms=lease_ms,
     )
     learners = service.project(learner_profile)
     people = service.project(district_people)

@@ -14,6 +14,7 @@ from atelier_common.documents.port import Documents
 from atelier_common.eventstore.port import EventStore
 from atelier_common.grpc.kit import GrpcService
 from atelier_common.http.kit import create_app
+from atelier_common.lease import LEASE_MS
 from atelier_common.privacy.keysource import KeySource
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
@@ -79,10 +80,19 @@ def build(
     keys: KeySource,
     published: Path,
     owner: str = "",
+    lease_ms: int = LEASE_MS,
 ) -> Scheduling:
     """Put scheduling together. ``published`` is the folder of the timetables that outlive everything."""
     service = Service(
-        NAME, REGISTRY, store=store, documents=documents, bus=bus, clock=clock, backfills=backfills, owner=owner
+        NAME,
+        REGISTRY,
+        store=store,
+        documents=documents,
+        bus=bus,
+        clock=clock,
+        backfills=backfills,
+        owner=owner,
+        lease_ms=lease_ms,
     )
     service.subscribe(
         Subscription(

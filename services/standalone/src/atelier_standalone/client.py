@@ -1,5 +1,6 @@
 """How the command line reaches Atelier: a running server of the data folder, or else the folder itself, by the same calls."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,8 @@ from atelier_standalone.folder import DataFolder
 
 _ROLES = ("district-admin", "operator", "partner")
 _MINUTES = 24 * 60
+_READS = 30
+_PAUSE_SECONDS = 0.5
 
 
 class Refused(Exception):
@@ -35,7 +38,13 @@ class Client:
         self.served_at = served_at
 
     async def get(self, path: str, **query: Any) -> Any:
-        return _content(await self._http.get(path, params=_given(query)))
+        """What is not available now is asked for again, for at most half a minute: reading changes nothing."""
+        for _ in range(_READS):
+            answer = await self._http.get(path, params=_given(query))
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return _content(answer)
 
     async def post(self, path: str, body: Any = None, **query: Any) -> Any:
         return _content(await self._http.post(path, json=body, params=_given(query)))
@@ -52,6 +61,10 @@ class Client:
         """Post bytes as they are."""
         sent = {"content-type": media_type, **(headers or {})}
         return _content(await self._http.post(path, content=content, headers=sent, params=_given(query)))
+
+    async def heads(self) -> dict[str, int]:
+        """The last position of the tenant's log in every service."""
+        return {one["service"]: one["head"] for one in (await self.get("/operator/v1/logs"))["logs"]}
 
     async def settle(self) -> None:
         """Wait until everything that was accepted has gone all the way through."""

@@ -7,6 +7,7 @@ acknowledged, and that the reads of one client never go back in time, not behind
 
 import base64
 import hashlib
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
@@ -31,6 +32,7 @@ from atelier_common.eventstore.layout import (
 )
 from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
 from atelier_common.eventstore.sequencer import SequencerLoop
+from atelier_common.lease import LEASE_MS
 
 _CHUNK_BYTES = 4_000_000
 _SEGMENTS_AT_ONCE = 200
@@ -56,7 +58,7 @@ class DocumentEventStore:
         owner: str | None = None,
         sequencing: bool = True,
         new_incarnation: Callable[[], str] = random_incarnation,
-        lease_ttl_ms: int = 10_000,
+        lease_ttl_ms: int = LEASE_MS,
         idle_seconds: float = 0.25,
     ) -> None:
         self._documents = documents
@@ -117,7 +119,8 @@ class DocumentEventStore:
                 return found
 
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
-        inserts = [Insert(c.tenant, COMMITS, commit_id(c.stream, c.version), commit_document(c)) for c in commits]
+        now = time.time_ns() // 1_000_000
+        inserts = [Insert(c.tenant, COMMITS, commit_id(c.stream, c.version), commit_document(c, now)) for c in commits]
         for tenant in dict.fromkeys(commit.tenant for commit in commits):
             await self.incarnation(tenant)
         outcomes: list[AppendOutcome] = [VersionTaken() for _ in commits]

@@ -11,7 +11,7 @@ Truth about positions is in the segments alone. A commit's ``position`` repeats 
 """
 
 from atelier_common.commit import Commit
-from atelier_common.documents.port import Body, ServerTime
+from atelier_common.documents.port import Body
 
 COMMITS = "log.commits"
 SEGMENTS = "log.segments"
@@ -43,14 +43,17 @@ def segment_id(number: int) -> str:
     return f"{number:012d}"
 
 
-def commit_document(commit: Commit) -> Body:
-    """The document of a new commit, pending since the server's now. Raises InvalidInput as Commit.body does."""
+def commit_document(commit: Commit, since: int) -> Body:
+    """The document of a new commit, pending ``since`` the writer's now: only which is taken first depends on that.
+
+    Raises InvalidInput as Commit.body does.
+    """
     document: Body = {
         "stream": commit.stream,
         "version": commit.version,
         "body": commit.body().decode(),
         "command": command_key(commit.stream, commit.command_id),
-        "pending": ServerTime(),
+        "pending": since,
     }
     if commit.version == 1:
         document["opened"] = commit.stream

@@ -5,7 +5,6 @@ from typing import Any
 
 from atelier.profile.v1 import service_pb2, service_pb2_grpc
 from atelier_common.errors import InvalidInput, NotFound
-from atelier_common.grpc.backfill import backfill_service
 from atelier_common.grpc.kit import GrpcService, current_caller
 from atelier_common.http.kit import require
 from atelier_common.privacy.keyring import Keyring
@@ -110,12 +109,9 @@ class KeyServicer(service_pb2_grpc.KeyServiceServicer):
 
 def grpc_services(profile: Profile) -> list[GrpcService]:
     """What the server of this service registers."""
-    publisher = profile.service.publisher
-    assert publisher is not None, "a profile service always publishes"
     return [
         GrpcService(PROFILE_SERVICE, ProfileServicer(profile), service_pb2_grpc.add_ProfileServiceServicer_to_server),
         GrpcService(KEY_SERVICE, KeyServicer(profile.keyring), service_pb2_grpc.add_KeyServiceServicer_to_server),
-        backfill_service(publisher.contracts, profile.service.store),
     ]
 
 

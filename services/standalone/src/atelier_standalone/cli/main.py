@@ -59,17 +59,29 @@ def demo(
 
 @app.command(name="serve")
 def serve_folder(
+    service: Annotated[
+        str | None,
+        typer.Argument(
+            help="profile, assessment, pathing or scheduling: this one as a process of its own, as its environment says. "
+            "Nothing: all of them on the data folder.",
+            show_default=False,
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Where to listen; loopback unless told otherwise.")] = LOOPBACK,
     port: Annotated[int, typer.Option(help="HTTP and pages; 0 takes a free one.")] = DEFAULT_PORT,
     grpc_port: Annotated[int, typer.Option(help="gRPC; 0 takes a free one.")] = 0,
     data: DataOption = None,
     tenant: TenantOption = DEFAULT_TENANT,
 ) -> None:
-    """Serve the data folder until Ctrl-C: HTTP, pages and gRPC.
+    """Serve the data folder until Ctrl-C: HTTP, pages and gRPC. Or serve one service among many processes.
 
     Example: atelier serve --port 8765
-    """
 
+    Example: atelier serve scheduling (docs/operations.md lists what it reads from its environment)
+    """
+    if service is not None:
+        serve_one(service)
+        return
     from atelier_standalone.serving import serve
 
     def announce(atelier: "Atelier", url: str, grpc: int) -> None:
@@ -85,6 +97,21 @@ def serve_folder(
     try:
         process.run(serve(folder_of(data), host, port, grpc_port, announce))
     except (AtelierError, OSError) as error:
+        say_problem({"title": getattr(error, "title", "Cannot serve"), "detail": str(error)})
+        raise typer.Exit(6) from error
+
+
+def serve_one(name: str) -> None:
+    """One service as a process of its own; says on a line of JSON where it listens."""
+    from atelier_hosting.process import Misconfigured, run_service
+
+    try:
+        run_service(name)
+    except Misconfigured as wrong:
+        for fault in wrong.faults:
+            say_problem({"title": "Cannot serve", "detail": fault})
+        raise typer.Exit(2) from wrong
+    except (AtelierError, OSError, RuntimeError) as error:
         say_problem({"title": getattr(error, "title", "Cannot serve"), "detail": str(error)})
         raise typer.Exit(6) from error
 

@@ -1,11 +1,12 @@
 """Run the main job: import, stream three days of evidence, plan, publish, ask, override; then serve what came of it."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import httpx
 from atelier_common import process
 from atelier_common.clock import SimulatedClock
 from atelier_common.errors import InvalidInput
-from atelier_scheduling.projections.neighbours import adult_in, learner_in
+from atelier_common.security.secret_file import load_or_create_secret
 
 from atelier_standalone.app import build_app
 from atelier_standalone.cli.context import console
@@ -30,6 +31,8 @@ from atelier_standalone.serving import served, until_told
 from atelier_standalone.system import Atelier
 
 TENANT = "fictional-harbour"
+ROLES = ("district-admin", "operator", "partner", "coach")
+SEED = 7
 _MARK = "demo.json"
 _BATCH = 200
 _TRIES = 4
@@ -50,7 +53,12 @@ class Results:
     override: dict[str, Any] = field(default_factory=dict)
 
 
-def fresh_folder(data: Path | None) -> DataFolder:
+def demo_master_key(seed: int) -> bytes:
+    """Of a made-up district there is nothing to keep secret, and with the same key its people have the same ids each time."""
+    return hashlib.sha256(b"atelier demo %d" % seed).digest()
+
+
+def fresh_folder(data: Path | None, seed: int) -> DataFolder:
     """The demo's folder, emptied if an earlier demo filled it. Raises InvalidInput on a folder with anything else in it."""
     path = data or default_folder() / "demo"
     folder = DataFolder(path)
@@ -61,14 +69,15 @@ def fresh_folder(data: Path | None) -> DataFolder:
         shutil.rmtree(path)
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     (path / _MARK).write_text(json.dumps({"made by": "atelier demo"}))
+    load_or_create_secret(folder.keys / "master.key", lambda: demo_master_key(seed))
     return folder
 
 
 async def run_demo(data: Path | None, seed: int, port: int, *, serve_after: bool, as_json: bool) -> None:
     """The demo, told as it goes; with ``serve_after`` its pages are then served until Ctrl-C."""
     began = time.perf_counter()
-    folder = fresh_folder(data)
-    clock = SimulatedClock(_evening_before())
+    folder = fresh_folder(data, seed)
+    clock = SimulatedClock(evening_before())
     console.quiet = as_json
     sample = sample_district(seed)
     sample.write(folder.path / "sample")
@@ -77,7 +86,7 @@ async def run_demo(data: Path | None, seed: int, port: int, *, serve_after: bool
     process.started()
     warming = asyncio.create_task(atelier.scheduling.process.warm_up(), name="warm-up")
     try:
-        results = await _main_job(atelier, clock, sample)
+        results = await _in_this_process(atelier, clock, sample)
         results.seconds = round(time.perf_counter() - began, 1)
         telling.the_end(results.seconds, folder.path)
         if as_json:
@@ -92,35 +101,43 @@ async def run_demo(data: Path | None, seed: int, port: int, *, serve_after: bool
         await atelier.stop()
 
 
-def _evening_before() -> int:
+async def _in_this_process(atelier: Atelier, clock: SimulatedClock, sample: SampleDistrict) -> Results:
+    async def move_clock(now: int) -> None:
+        clock.advance_to(now)
+
+    token = atelier.issuer.issue(TENANT, "demo", ROLES, 120)
+    transport = httpx.ASGITransport(build_app(atelier))
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://atelier", headers=headers, timeout=120) as http:
+        return await main_job(Client(http, None), move_clock, sample)
+
+
+def evening_before() -> int:
+    """Where the demo's clock begins, milliseconds UTC."""
     first = datetime.combine(SCHOOL_DAYS[0], datetime.min.time(), UTC)
     return int((first - timedelta(hours=6)).timestamp() * 1000)
 
 
-async def _main_job(atelier: Atelier, clock: SimulatedClock, sample: SampleDistrict) -> Results:
+async def main_job(client: Client, move_clock: Callable[[int], Awaitable[None]], sample: SampleDistrict) -> Results:
+    """Everything through the doors of whatever installation the client reaches; ``move_clock`` takes milliseconds UTC."""
     results = Results()
-    token = atelier.issuer.issue(TENANT, "demo", ("district-admin", "operator", "partner", "coach"), 120)
-    transport = httpx.ASGITransport(build_app(atelier))
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://atelier", headers=headers, timeout=120) as http:
-        client = Client(http, None)
-        results.imported = await _bring_in(client, sample)
-        telling.what_came_in(results.imported)
-        for day, evidence in zip(SCHOOL_DAYS, sample.evidence, strict=True):
-            evening = datetime.combine(day, datetime.min.time(), UTC) + _DAY_ENDS
-            clock.advance_to(int(evening.timestamp() * 1000))
-            results.days.append(await _a_day(client, atelier, day.isoformat(), evidence))
-            telling.what_moved(results.days[-1])
-        for site in sample.sites:
-            results.plans[site] = await _waiting(f"planning {site}", propose(client, site, WEEK))
-            telling.what_is_proposed(results.plans[site])
-        results.override = await _override(client, next(iter(sample.sites)))
-        telling.what_a_person_decided(results.override)
-        for site in sample.sites:
-            results.plans[site] = await _waiting(f"publishing {site}", publish_week(client, site, WEEK, True))
-            results.owed[site] = (await client.get(f"/scheduling/v1/sites/{site}/owed", week=WEEK))["owed"]
-            telling.what_is_owed(site, results.owed[site], await _names(atelier))
-        await _show(client, atelier, next(iter(sample.sites)), results)
+    results.imported = await _bring_in(client, sample)
+    telling.what_came_in(results.imported)
+    for day, evidence in zip(SCHOOL_DAYS, sample.evidence, strict=True):
+        evening = datetime.combine(day, datetime.min.time(), UTC) + _DAY_ENDS
+        await move_clock(int(evening.timestamp() * 1000))
+        results.days.append(await _a_day(client, day.isoformat(), evidence))
+        telling.what_moved(results.days[-1])
+    for site in sample.sites:
+        results.plans[site] = await _waiting(f"planning {site}", propose(client, site, WEEK))
+        telling.what_is_proposed(results.plans[site])
+    results.override = await _override(client, next(iter(sample.sites)))
+    telling.what_a_person_decided(results.override)
+    for site in sample.sites:
+        results.plans[site] = await _waiting(f"publishing {site}", publish_week(client, site, WEEK, True))
+        results.owed[site] = (await client.get(f"/scheduling/v1/sites/{site}/owed", week=WEEK))["owed"]
+        telling.what_is_owed(site, results.owed[site], await _names(client))
+    await _show(client, next(iter(sample.sites)), results)
     return results
 
 
@@ -145,31 +162,29 @@ async def _bring_in(client: Client, sample: SampleDistrict) -> dict[str, Any]:
     }
 
 
-async def _a_day(client: Client, atelier: Atelier, day: str, evidence: bytes) -> dict[str, Any]:
+async def _a_day(client: Client, day: str, evidence: bytes) -> dict[str, Any]:
     """Stream a day's statements and count what they moved, from the logs."""
-    before = await atelier.heads()
+    before = await client.heads()
     lines = evidence.splitlines()
     with progress_bar() as bar:
         task = bar.add_task(f"evidence of {day}", total=len(lines))
         await send_evidence(client, lines, _BATCH, lambda done: bar.update(task, completed=done))
         bar.update(task, description=f"evidence of {day}, estimating")
         await client.settle()
-    moved = await _counted(atelier, before)
+    moved = await _counted(client, before)
     parked = (await client.get("/assessment/v1/parked", limit=500))["parked"]
     return {"day": day, "statements": len(lines), "parked": len(parked), **moved}
 
 
-async def _counted(atelier: Atelier, before: dict[tuple[str, str], int]) -> dict[str, int]:
-    """How many estimates and paths moved since, counted in the logs."""
-    counts = {"estimates": 0, "paths": 0}
+async def _counted(client: Client, before: dict[str, int]) -> dict[str, int]:
+    """How many estimates and paths moved since ``before``, counted in the logs."""
+    counts = {}
     for service, kind, what in (
         ("assessment", "MasteryMoved", "estimates"),
         ("pathing", "pathing.path.revised", "paths"),
     ):
-        store, position = atelier.stores[service], before.get((service, TENANT), 0)
-        while commits := await store.read_log(TENANT, position):
-            position = commits[-1].position
-            counts[what] += sum(event.type.startswith(kind) for commit in commits for event in commit.events)
+        came = await client.get(f"/operator/v1/logs/{service}/types", after=before[service])
+        counts[what] = sum(count for name, count in came["types"].items() if name.startswith(kind))
     return counts
 
 
@@ -230,20 +245,22 @@ async def _try_override(client: Client, site: str, learner: str, target: dict[st
     return given
 
 
-async def _names(atelier: Atelier) -> dict[str, str]:
+async def _names(client: Client) -> dict[str, str]:
     """Display names by id, for the terminal of the one who runs this installation."""
     found: dict[str, str] = {}
-    models = atelier.scheduling.desk.models
-    sealed = {key: learner_in(document).display_name for key, document in await models.learners.all(TENANT)}
-    sealed |= {key: adult_in(document).display_name for key, document in await models.adults.all(TENANT)}
-    opened = await atelier.keyring.open_many(TENANT, [("display_name", value) for value in sealed.values()])
-    for key, name in zip(sealed, opened, strict=True):
-        found[key] = str(name)
+    for kind, id in (("learners", "learner_id"), ("adults", "adult_id")):
+        cursor = ""
+        while True:
+            page = await client.get(f"/profile/v1/{kind}", cursor=cursor, limit=500)
+            found |= {one[id]: str(one["display_name"]) for one in page["items"]}
+            cursor = page["next_cursor"]
+            if not cursor:
+                break
     return found
 
 
-async def _show(client: Client, atelier: Atelier, site: str, results: Results) -> None:
-    names = await _names(atelier)
+async def _show(client: Client, site: str, results: Results) -> None:
+    names = await _names(client)
     first_day = f"{datetime.strptime(WEEK + '-1', '%G-W%V-%u').date()}"
     results.studios = await client.get(f"/scheduling/v1/sites/{site}/days/{first_day}", week=WEEK, studios=True)
     telling.tomorrows_studios(results.studios, names)

@@ -1,15 +1,19 @@
-"""What an operator does with the logs of a running Atelier: look, unpark, rebuild, verify. Under ``/operator/v1``."""
+"""What an operator does with the logs of the services in a process: look, unpark, rebuild, verify. Under ``/operator/v1``."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from atelier_common.clock import Clock, SimulatedClock
+from atelier_common.consumer import group_of
 from atelier_common.errors import InvalidInput, NotFound
 from atelier_common.http.kit import CallerDep, JsonResponse, require
 from atelier_common.service import Service
+from atelier_common.verify import Told
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
-
-from atelier_standalone.system import Atelier
-from atelier_standalone.verifying import verify
 
 OPERATORS = ("operator", "district-admin")
 
@@ -27,22 +31,54 @@ class RebuildIn(BaseModel):
     projection: str
 
 
-def _service(atelier: Atelier, name: str) -> Service:
-    if name not in atelier.services:
-        raise InvalidInput(f"there is no service {name}; there are {', '.join(atelier.services)}", field="service")
-    return atelier.services[name]
+class ClockIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    now_ms: int
 
 
-def routes(atelier: Atelier) -> APIRouter:
+Report = dict[str, list[Any]]
+"""What is wrong, by service."""
+
+
+@dataclass(frozen=True)
+class Operated:
+    """``services`` by name. ``settle(seconds)`` waits until nothing is under way, or raises TimeoutError.
+
+    ``verify(tenant, rebuild, told)`` checks every invariant; empty where the tenant has no log.
+    """
+
+    services: Mapping[str, Service]
+    clock: Clock
+    settle: Callable[[float], Awaitable[None]]
+    verify: Callable[[str, bool, Told], Awaitable[Report]]
+
+    def service(self, name: str) -> Service:
+        """Raises InvalidInput where it does not run here."""
+        if name not in self.services:
+            raise InvalidInput(f"there is no service {name}; there are {', '.join(self.services)}", field="service")
+        return self.services[name]
+
+
+async def settled(services: Mapping[str, Service], seconds: float) -> None:
+    """Wait until every follower of these services has nothing before it, twice in a row. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        quiet = 0
+        while quiet < 2:
+            left = sum([await service.backlog() for service in services.values()])
+            quiet = 0 if left else quiet + 1
+            await asyncio.sleep(0.02)
+
+
+def routes(operated: Operated) -> APIRouter:
     """The operator's routes. No answer carries a personal value: events are shown as stored, sealed."""
     router = APIRouter(prefix="/operator/v1", tags=["operator"])
 
     @router.get("/logs")
     async def logs(caller: CallerDep) -> JsonResponse:
-        """Head, incarnation and backlog of every log of the tenant."""
+        """Head, incarnation and backlog of every log of the tenant, and what its service reads in which group."""
         require(caller, *OPERATORS)
         found = []
-        for name, service in atelier.services.items():
+        for name, service in operated.services.items():
             found.append(
                 {
                     "service": name,
@@ -50,6 +86,7 @@ def routes(atelier: Atelier) -> APIRouter:
                     "incarnation": await service.store.incarnation(caller.tenant),
                     "backlog": await service.backlog(),
                     "projections": sorted(service.models),
+                    "reads": {group_of(name, one.source): one.topics for one in service.subscriptions},
                 }
             )
         return JsonResponse({"logs": found})
@@ -58,7 +95,7 @@ def routes(atelier: Atelier) -> APIRouter:
     async def tail(service: str, caller: CallerDep, after: int = -1, limit: int = 20) -> JsonResponse:
         """Commits in order of position, from after ``after`` on; -1: the newest."""
         require(caller, *OPERATORS)
-        store = _service(atelier, service).store
+        store = operated.service(service).store
         limit = max(1, min(limit, 500))
         if after < 0:
             after = max(0, await store.head(caller.tenant) - limit)
@@ -78,12 +115,22 @@ def routes(atelier: Atelier) -> APIRouter:
         ]
         return JsonResponse({"events": shown, "next_after": commits[-1].position if commits else after})
 
+    @router.get("/logs/{service}/types")
+    async def types(service: str, caller: CallerDep, after: int = 0) -> JsonResponse:
+        """How many events of each stored type came after position ``after``, and where the log ends now."""
+        require(caller, *OPERATORS)
+        store, counts = operated.service(service).store, Counter[str]()
+        while commits := await store.read_log(caller.tenant, after):
+            after = commits[-1].position
+            counts.update(event.type for commit in commits for event in commit.events)
+        return JsonResponse({"types": dict(sorted(counts.items())), "head": after})
+
     @router.post("/settle")
     async def settle(caller: CallerDep, seconds: float = 60.0) -> JsonResponse:
         """Wait until everything accepted so far has gone all the way through. ``settled`` is False after ``seconds``."""
         require(caller, *OPERATORS)
         try:
-            await atelier.settle(max(0.0, min(seconds, 300.0)))
+            await operated.settle(max(0.0, min(seconds, 300.0)))
         except TimeoutError:
             return JsonResponse({"settled": False})
         return JsonResponse({"settled": True})
@@ -94,7 +141,7 @@ def routes(atelier: Atelier) -> APIRouter:
         require(caller, *OPERATORS)
         found = [
             {"service": name, "consumer": one.consumer, "key": one.key, "reason": one.reason, "since": one.since}
-            for name, service in atelier.services.items()
+            for name, service in operated.services.items()
             for one in await service.parked(caller.tenant)
         ]
         return JsonResponse({"parked": found})
@@ -103,15 +150,24 @@ def routes(atelier: Atelier) -> APIRouter:
     async def unpark(given: UnparkIn, caller: CallerDep) -> JsonResponse:
         """Let a parked key catch up; what still stops it is the answer's problem."""
         require(caller, *OPERATORS)
-        await _service(atelier, given.service).unpark(caller.tenant, given.consumer, given.key)
+        await operated.service(given.service).unpark(caller.tenant, given.consumer, given.key)
         return JsonResponse({"unparked": given.key})
 
     @router.post("/rebuild")
     async def rebuild(given: RebuildIn, caller: CallerDep) -> JsonResponse:
         """Build a read model anew beside the one that is read, then flip. Answers when it is done."""
         require(caller, *OPERATORS)
-        build = await _service(atelier, given.service).rebuild(given.projection)
+        build = await operated.service(given.service).rebuild(given.projection)
         return JsonResponse({"projection": given.projection, "build": build})
+
+    @router.post("/clock")
+    async def move_clock(given: ClockIn, caller: CallerDep) -> JsonResponse:
+        """Let domain time go on to a later moment. Only where the installation runs on a simulated clock."""
+        require(caller, "operator")
+        if not isinstance(operated.clock, SimulatedClock):
+            raise NotFound("this installation runs on the machine's clock")
+        operated.clock.advance_to(given.now_ms)
+        return JsonResponse({"now_ms": operated.clock.now()})
 
     verifying: dict[str, dict[str, dict[str, int]]] = {}
 
@@ -131,7 +187,7 @@ def routes(atelier: Atelier) -> APIRouter:
             reached[service] = {"commits": done, "of": of}
 
         try:
-            report = await verify(atelier, caller.tenant, rebuild=rebuild, told=told)
+            report = await operated.verify(caller.tenant, rebuild, told)
         finally:
             verifying.pop(caller.tenant, None)
         if not report:

@@ -1,0 +1,57 @@
+"""Real servers for tests that ask for them: given by environment, or started by ``infra.dev`` where it has fetched them.
+
+Elsewhere those tests are left out, and the last line of the run says so.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from infra.dev import kafka, mongo
+
+KAFKA, MONGO = "ATELIER_KAFKA", "ATELIER_MONGO"
+_LEFT_OUT = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of a Kafka broker."""
+    if given := os.environ.get(KAFKA, ""):
+        yield given
+        return
+    cluster = kafka.start(tmp_path_factory.mktemp("kafka"))
+    yield cluster.address
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def mongo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A ``mongodb://`` address."""
+    if given := os.environ.get(MONGO, ""):
+        yield given
+        return
+    server = mongo.start(tmp_path_factory.mktemp("mongo"))
+    yield server.address
+    server.stop()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = {item for item in items if item.get_closest_marker("servers") is not None}
+    missing = [
+        name
+        for name, there in ((KAFKA, kafka.fetched()), (MONGO, mongo.fetched()))
+        if not there and not os.environ.get(name)
+    ]
+    if wanted and missing:
+        config.stash[_LEFT_OUT] = (
+            f"{len(wanted)} tests on real servers were not run: neither {' nor '.join(missing)} is set, and `make servers` has "
+            "not fetched them."
+        )
+        config.hook.pytest_deselected(items=list(wanted))
+        items[:] = [item for item in items if item not in wanted]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if said := config.stash.get(_LEFT_OUT, ""):
+        terminalreporter.write_line(said)

@@ -1,0 +1,242 @@
+"""All four services as processes of their own on real servers, on this machine: started, killed, paused, asked, stopped."""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from atelier_common.security.secret_file import load_or_create_secret
+from atelier_common.security.tokens import TokenIssuer
+from atelier_hosting.topics import declared
+from atelier_standalone.client import Client
+
+from infra.dev.processes import Process, free_port
+
+SERVICES = ("profile", "assessment", "pathing", "scheduling")
+
+
+@dataclass
+class Replica:
+    """One process of one service."""
+
+    service: str
+    number: int
+    http: int
+    grpc: int
+    process: Process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http}"
+
+
+@dataclass
+class House:
+    """``replicas`` processes of each service over one broker and one database server, all in ``folder``.
+
+    ``prefix`` keeps its topics, groups and databases apart from those of other houses on the same servers.
+    """
+
+    folder: Path
+    kafka: str
+    mongo: str
+    prefix: str
+    replicas: int = 1
+    lease_ms: int = 10_000
+    simulated: bool = True
+    master_key: bytes | None = None
+    """What profile wraps its keys with; none: a new one, and with it other pseudonyms."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    running: list[Replica] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start all of them at once and wait until each is ready. Raises RuntimeError naming the one that is not."""
+        addresses = {
+            (service, number): (free_port(), free_port()) for service in SERVICES for number in range(self.replicas)
+        }
+        neighbours = " ".join(f"{service}=127.0.0.1:{addresses[service, 0][1]}" for service in SERVICES)
+        (self.folder / "keys").mkdir(parents=True, exist_ok=True)
+        self.issuer()
+        if (master_key := self.master_key) is not None:
+            load_or_create_secret(self.folder / "keys" / "master.key", lambda: master_key)
+        for (service, number), (http, grpc) in addresses.items():
+            self.running.append(self._replica(service, number, http, grpc, neighbours))
+        for replica in self.running:
+            replica.process.start(wait=False)
+        for replica in self.running:
+            replica.process.wait()
+
+    def _replica(self, service: str, number: int, http: int, grpc: int, neighbours: str) -> Replica:
+        data = self.folder / f"{service}-{number}"
+        data.mkdir(parents=True, exist_ok=True)
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")},
+            "ATELIER_MONGO": self.mongo,
+            "ATELIER_DATABASE": f"{self.prefix}{service}".replace(".", "_"),
+            "ATELIER_KAFKA": self.kafka,
+            "ATELIER_KAFKA_PREFIX": self.prefix,
+            "ATELIER_NEIGHBOURS": neighbours,
+            "ATELIER_HTTP": f"127.0.0.1:{http}",
+            "ATELIER_GRPC": f"127.0.0.1:{grpc}",
+            "ATELIER_KEYS": str(self.folder / "keys"),
+            "ATELIER_DATA": str(data),
+            "ATELIER_OWNER": f"{service}-{number}",
+            "ATELIER_LEASE_MS": str(self.lease_ms),
+            "ATELIER_CLOCK": "simulated" if self.simulated else "system",
+            **self.settings,
+        }
+        command = [sys.executable, "-m", "atelier_standalone", "serve", service]
+        process = Process(
+            f"{service} {number}",
+            command,
+            data / "log",
+            lambda: is_ready(f"http://127.0.0.1:{http}"),
+            environment,
+            seconds=120.0,
+        )
+        return Replica(service, number, http, grpc, process)
+
+    def of(self, service: str, number: int = 0) -> Replica:
+        return next(one for one in self.running if (one.service, one.number) == (service, number))
+
+    def stop(self) -> None:
+        """Ask all to end at once, then wait for each."""
+        for replica in self.running:
+            replica.process.ask_to_end()
+        for replica in self.running:
+            replica.process.stop()
+
+    def issuer(self) -> TokenIssuer:
+        """Signs with the key that all of them trust."""
+        return TokenIssuer(self.folder / "keys")
+
+    @asynccontextmanager
+    async def client(self, tenant: str, roles: tuple[str, ...]) -> AsyncIterator["HouseClient"]:
+        """Calls as from outside: each path goes to the service it belongs to, by turns to its replicas."""
+        headers = {"Authorization": f"Bearer {self.issuer().issue(tenant, 'administrator', roles, 24 * 60)}"}
+        async with httpx.AsyncClient(
+            transport=_ByPath(self), base_url="http://house", headers=headers, timeout=600, trust_env=False
+        ) as http:
+            yield HouseClient(http, self)
+
+
+def is_ready(url: str) -> bool:
+    """What the readiness probe of a process says."""
+    try:
+        with urllib.request.urlopen(f"{url}/health/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class _ByPath(httpx.AsyncBaseTransport):
+    """What an ingress does: the first part of a path names the service."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._inner = httpx.AsyncHTTPTransport()
+        self._turns = {service: itertools.count() for service in SERVICES}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        parts = request.url.path.split("/")
+        service = parts[1] if parts[1] in SERVICES else request.headers.get("x-service", "") or parts[4]
+        alive = [one for one in self._house.running if one.service == service]
+        replica = alive[next(self._turns[service]) % len(alive)]
+        request.url = request.url.copy_with(host="127.0.0.1", port=replica.http)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class HouseClient(Client):
+    """A client of all four; what concerns all logs is asked of each."""
+
+    def __init__(self, http: httpx.AsyncClient, house: House) -> None:
+        super().__init__(http, None)
+        self._http = http
+        self._house = house
+
+    async def logs(self) -> dict[str, dict[str, Any]]:
+        """Head and backlog of each service's log."""
+        found = {}
+        for service in SERVICES:
+            answer = await self._http.get("/operator/v1/logs", headers={"x-service": service})
+            answer.raise_for_status()
+            for one in answer.json()["logs"]:
+                found[one["service"]] = one
+        return found
+
+    async def heads(self) -> dict[str, int]:
+        return {name: one["head"] for name, one in (await self.logs()).items()}
+
+    async def move_clock(self, now: int) -> None:
+        """Let domain time go on in every process."""
+        for replica in self._house.running:
+            async with httpx.AsyncClient(headers=self._http.headers, trust_env=False) as http:
+                (await http.post(f"{replica.url}/operator/v1/clock", json={"now_ms": now})).raise_for_status()
+
+    async def settle(self) -> None:
+        """Until no follower and no consumer group has anything before it, and no log grows, twice in a row."""
+        quiet = 0
+        before: dict[str, int] = {}
+        while quiet < 2:
+            logs = await self.logs()
+            heads = {name: one["head"] for name, one in logs.items()}
+            still = heads == before and not any(one["backlog"] for one in logs.values())
+            reads = {group: topics for one in logs.values() for group, topics in one["reads"].items()}
+            quiet = quiet + 1 if still and not await lag(self._house.kafka, self._house.prefix, reads) else 0
+            before = heads
+            await asyncio.sleep(0.05)
+
+    async def violations(self) -> dict[str, list[Any]]:
+        """What ``atelier events verify`` finds, by service."""
+        found: dict[str, list[Any]] = {}
+        for service in SERVICES:
+            answer = await self._http.post("/operator/v1/verify", headers={"x-service": service})
+            if answer.status_code != 404:
+                answer.raise_for_status()
+                found |= answer.json()["violations"]
+        return found
+
+
+async def lag(kafka: str, prefix: str, reads: Mapping[str, Sequence[str]]) -> int:
+    """How many messages wait for these groups: ``reads`` are the topics of each."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await admin.start()
+    await consumer.start()
+    try:
+        places = [
+            TopicPartition(prefix + topic.name, number) for topic in declared() for number in range(topic.partitions)
+        ]
+        ends = await consumer.end_offsets(places)
+        waiting = 0
+        for group, topics in reads.items():
+            done = await admin.list_consumer_group_offsets(prefix + group)
+            waiting += sum(
+                end - max(0, done[place].offset if place in done else 0)
+                for place, end in ends.items()
+                if place.topic.removeprefix(prefix) in topics
+            )
+        return waiting
+    finally:
+        await consumer.stop()
+        await admin.close()
+
+
+def said(replica: Replica) -> list[dict[str, Any]]:
+    """The lines of a replica's log."""
+    lines = (replica.process.log).read_text().splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]

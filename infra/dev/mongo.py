@@ -1,0 +1,162 @@
+"""A server of the MongoDB protocol: DocumentDB 1.0 on PostgreSQL 18 behind FerretDB 2.7.0. It is not MongoDB, and says so."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.dev.cache import NotHere, call, holds, kept, need, remove
+from infra.dev.processes import Process, answers, free_port
+
+FERRETDB = "2.7.0"
+POSTGRESQL = "18"
+_DATABASE = f"documentdb-postgresql-{POSTGRESQL}"
+_PROTOCOL = f"ferretdb-{FERRETDB}"
+_SUITE = "forky"
+_CONFIGURATION = """
+listen_addresses='127.0.0.1'
+unix_socket_directories='{data}'
+dynamic_shared_memory_type=mmap
+shared_preload_libraries='pg_cron,pg_documentdb_core,pg_documentdb'
+cron.database_name='postgres'
+port={port}
+"""
+
+
+def fetch() -> tuple[Path, Path]:
+    """(a Debian root with PostgreSQL and DocumentDB, the ferretdb program). Raises NotHere."""
+    return _postgresql(), _ferretdb()
+
+
+def fetched() -> bool:
+    """Whether :func:`fetch` has nothing to do."""
+    return holds(_DATABASE) and holds(_PROTOCOL)
+
+
+def _postgresql() -> Path:
+    def build(folder: Path) -> None:
+        if os.geteuid() != 0:
+            raise NotHere("a Debian root can be made by root only")
+        if shutil.which("debootstrap") is None:
+            need("apt-get")
+            call("apt-get", "update", "-qq")
+            call("apt-get", "install", "-y", "-qq", "debootstrap")
+        call(
+            "debootstrap",
+            "--variant=minbase",
+            f"--include=postgresql-{POSTGRESQL}-documentdb",
+            _SUITE,
+            folder,
+            _mirror(),
+            "/usr/share/debootstrap/scripts/sid",
+        )
+        remove(folder / "var" / "cache" / "apt")
+
+    return kept(_DATABASE, build)
+
+
+def _mirror() -> str:
+    """The Debian mirror that apt uses here."""
+    said = call("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
+    found = [line for line in said.splitlines() if re.search(r"/debian/?$", line)]
+    if not found:
+        raise NotHere("apt names no Debian mirror")
+    return found[0]
+
+
+def _ferretdb() -> Path:
+    def build(folder: Path) -> None:
+        need("go")
+        environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-modcacherw"}
+        call("go", "install", f"github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v{FERRETDB}", env=environment)
+
+    return kept(_PROTOCOL, build) / "ferretdb"
+
+
+@dataclass
+class Mongo:
+    """A running server. ``database`` is what may be killed and started again; ``protocol`` speaks to clients."""
+
+    address: str
+    database: Process
+    protocol: Process
+    data: Path
+
+    def stop(self) -> None:
+        self.protocol.stop()
+        self.database.stop()
+        remove(self.data)
+
+    def kill_database(self) -> None:
+        """As a power cut of the database: what it acknowledged must be there after :meth:`start_database`."""
+        self.database.kill()
+
+    def start_database(self) -> None:
+        """It refuses to start as long as the killed one's children live; then it recovers."""
+        for _ in range(40):
+            try:
+                self.database.start()
+                return
+            except RuntimeError:
+                time.sleep(0.5)
+        self.database.start()
+
+
+def start(folder: Path) -> Mongo:
+    """Start a new, empty server. Raises NotHere, or RuntimeError where it does not start."""
+    root, ferretdb = fetch()
+    port, protocol_port = free_port(), free_port()
+    inside = f"/srv/{port}"
+    data = root / inside.lstrip("/")
+    data.mkdir(parents=True)
+    within = ["chroot", "--userspec=postgres", str(root)]
+    programs = f"/usr/lib/postgresql/{POSTGRESQL}/bin"
+    environment = {"PATH": f"{programs}:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/srv", "LC_ALL": "C.UTF-8"}
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def run(*command: str) -> None:
+        said = subprocess.run([*within, *command], env=environment, capture_output=True, text=True, check=False)
+        if said.returncode != 0:
+            raise RuntimeError(f"{command[0]} failed: {said.stderr.strip()}")
+
+    subprocess.run(["chroot", str(root), "chown", "postgres", inside], check=True)
+    run("initdb", "-D", inside, "-A", "trust", "-U", "postgres")
+    with (data / "postgresql.conf").open("a") as settings:
+        settings.write(_CONFIGURATION.format(data=inside, port=port))
+    database = Process(
+        "PostgreSQL",
+        [*within, "postgres", "-D", inside],
+        folder / "postgresql.log",
+        lambda: (
+            subprocess.run(
+                [*within, "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], env=environment, check=False
+            ).returncode
+            == 0
+        ),
+        environment,
+    )
+    database.start()
+    run("psql", "-h", inside, "-p", str(port), "-U", "postgres", "-qc", "CREATE EXTENSION documentdb CASCADE")
+    state = folder / "ferretdb"
+    state.mkdir(exist_ok=True)
+    protocol = Process(
+        "FerretDB",
+        [
+            str(ferretdb),
+            f"--postgresql-url=postgres://postgres@127.0.0.1:{port}/postgres",
+            f"--listen-addr=127.0.0.1:{protocol_port}",
+            "--no-auth",
+            "--telemetry=disable",
+            "--debug-addr=-",
+            f"--state-dir={state}",
+        ],
+        folder / "ferretdb.log",
+        lambda: answers(protocol_port),
+        {**os.environ, "DO_NOT_TRACK": "1"},
+    )
+    protocol.start()
+    address = f"mongodb://127.0.0.1:{protocol_port}/?directConnection=true&retryWrites=false"
+    return Mongo(address, database, protocol, data)

@@ -1,0 +1,365 @@
+"""The document port on a server of the MongoDB protocol: the one module that imports a driver.
+
+Either motor or PyMongo's own asyncio client carries it (``ATELIER_MONGO_DRIVER``); both are used through what they share. A
+document is stored as it is, with ``_id`` = tenant and id, its ``_tenant``, and ``_wrote``, which names the write that made it.
+
+Reads are the primary's and majority's, writes majority's and in the journal, retried by nobody but the kernel, which looks up
+what became of them; all of a client's calls run in one causally consistent session, so that its reads never go back in time.
+No transaction, no change stream, no unique index but ``_id``, no findAndModify.
+"""
+
+import asyncio
+import inspect
+import itertools
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pymongo import InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from atelier_common.documents.port import (
+    Below,
+    Body,
+    Delete,
+    Documents,
+    Guard,
+    Insert,
+    Past,
+    Replace,
+    ServerTime,
+    Write,
+)
+from atelier_common.errors import Unavailable
+
+DRIVERS = ("motor", "pymongo")
+_SEPARATOR = "\x1f"
+_BEHIND_SEPARATOR = "\x20"
+_NOW = {"$toLong": "$$NOW"}
+"""The server's clock in milliseconds UTC."""
+_TENANT, _WROTE = "_tenant", "_wrote"
+_DUPLICATE_KEY = 11000
+_WRITES_AT_ONCE = 500
+_ALONE_AT_ONCE = 16
+_IDS_AT_ONCE = 1000
+
+
+def connect(address: str, database: str, driver: str | None = None, **options: Any) -> "MongoDocuments":
+    """Documents in ``database`` at a ``mongodb://`` address. ``driver``: ``motor`` (default) or ``pymongo``.
+
+    ``options`` go to the driver's client (time-outs, event listeners). Nothing is sent before the first call. Raises ValueError
+    on another driver.
+    """
+    driver = driver or os.environ.get("ATELIER_MONGO_DRIVER", "") or DRIVERS[0]
+    settings: dict[str, Any] = {
+        "retryWrites": False,
+        "serverSelectionTimeoutMS": 5_000,
+        "timeoutMS": 20_000,
+        **options,
+    }
+    client: Any
+    if driver == "motor":
+        from motor.motor_asyncio import AsyncIOMotorClient
+
+        client = AsyncIOMotorClient(address, **settings)
+    elif driver == "pymongo":
+        from pymongo import AsyncMongoClient
+
+        client = AsyncMongoClient(address, **settings)
+    else:
+        raise ValueError(f"ATELIER_MONGO_DRIVER is {driver!r}; it may be {' or '.join(DRIVERS)}")
+    return MongoDocuments(client, database)
+
+
+class MongoDocuments:
+    """See the module. ``client`` is a motor or PyMongo asyncio client of this event loop, closed by :meth:`close`."""
+
+    def __init__(self, client: Any, database: str) -> None:
+        self._client = client
+        self._database = client.get_database(
+            database,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern(w="majority", j=True),
+        )
+        self._session: Any = None
+        self._starting = asyncio.Lock()
+        self._name = uuid.uuid4().hex[:12]
+        self._numbers = itertools.count(1)
+
+    async def close(self) -> None:
+        """End the session and close the connections."""
+        if self._session is not None:
+            await self._session.end_session()
+            self._session = None
+        closing = self._client.close()
+        if inspect.isawaitable(closing):
+            await closing
+
+    async def drop(self) -> None:
+        """Delete the whole database: for tests and benchmarks."""
+        await self._client.drop_database(self._database.name)
+
+    async def ensure_index(self, collection: str, fields: Sequence[str]) -> None:
+        for field in fields:
+            if field == "_id":
+                continue
+            try:
+                await self._database[collection].create_index(
+                    [(field, 1), (_TENANT, 1), ("_id", 1)],
+                    name=f"by_{field}",
+                    partialFilterExpression={field: {"$exists": True}},
+                    session=await self._in_session(),
+                )
+            except PyMongoError as error:
+                raise _unknown(error) from error
+
+    async def write(self, writes: Sequence[Write]) -> list[bool]:
+        outcomes: list[bool] = []
+        try:
+            for together in _apart(writes):
+                outcomes += await self._write_together(together)
+        except PyMongoError as error:
+            raise _unknown(error) from error
+        return outcomes
+
+    async def _write_together(self, writes: Sequence[Write]) -> list[bool]:
+        """Writes to one collection, no two of one document: their order does not matter."""
+        plain = [write for write in writes if not isinstance(write, Delete) and not _asks_the_time(write)]
+        if len(writes) > 1 and len(plain) == len(writes):
+            return await self._write_bulk(plain)
+        outcomes: list[bool] = []
+        for start in range(0, len(writes), _ALONE_AT_ONCE):
+            outcomes += await asyncio.gather(*map(self._write_one, writes[start : start + _ALONE_AT_ONCE]))
+        return outcomes
+
+    async def _write_one(self, write: Write) -> bool:
+        collection, session = self._database[write.collection], await self._in_session()
+        id = _key(write.tenant, write.id)
+        match write:
+            case Insert() if _asks_the_time(write):
+                absent = {"$eq": [{"$type": f"${_WROTE}"}, "missing"]}
+                made = {"$replaceWith": {"$cond": [absent, self._timed(write), "$$ROOT"]}}
+                try:
+                    done = await collection.update_one({"_id": id}, [made], upsert=True, session=session)
+                except DuplicateKeyError:
+                    return False
+                return done.upserted_id is not None
+            case Insert():
+                try:
+                    await collection.insert_one(self._stored(write), session=session)
+                except DuplicateKeyError:
+                    return False
+                return True
+            case Replace():
+                try:
+                    return await self._replace(collection, session, write, upsert=write.upsert)
+                except DuplicateKeyError:
+                    # It was there and did not meet the guard, or came into being meanwhile and may meet it.
+                    return await self._replace(collection, session, write, upsert=False)
+            case Delete():
+                done = await collection.delete_one(_filter(id, write.guard), session=session)
+                return bool(done.deleted_count == 1)
+
+    async def _replace(self, collection: Any, session: Any, write: Replace, *, upsert: bool) -> bool:
+        wanted = _filter(_key(write.tenant, write.id), write.guard)
+        if _asks_the_time(write):
+            done = await collection.update_one(
+                wanted, [{"$replaceWith": self._timed(write)}], upsert=upsert, session=session
+            )
+        else:
+            done = await collection.replace_one(wanted, self._stored(write), upsert=upsert, session=session)
+        return done.matched_count == 1 or done.upserted_id is not None
+
+    async def _write_bulk(self, writes: Sequence[Insert | Replace]) -> list[bool]:
+        """One command for all; what each came to is told by its own errors, by the counts, or by who wrote the documents."""
+        stored = [self._stored(write) for write in writes]
+        commands = [_command(write, document) for write, document in zip(writes, stored, strict=True)]
+        refused: list[int] = []
+        try:
+            done = await self._database[writes[0].collection].bulk_write(
+                commands, ordered=False, session=await self._in_session()
+            )
+            counts: Mapping[str, Any] = done.bulk_api_result
+        except BulkWriteError as error:
+            counts = error.details
+            failures = counts["writeErrors"]
+            if counts.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failures):
+                raise
+            refused = [one["index"] for one in failures]
+        applied = sum(counts[name] for name in ("nInserted", "nMatched", "nUpserted"))
+        outcomes = [True] * len(writes)
+        for place in refused:
+            write = writes[place]
+            outcomes[place] = isinstance(write, Replace) and await self._write_one(write)
+        if applied + len(refused) < len(writes):
+            await self._find_out(writes, stored, set(refused), applied, outcomes)
+        return outcomes
+
+    async def _find_out(
+        self,
+        writes: Sequence[Insert | Replace],
+        stored: Sequence[Body],
+        refused: set[int],
+        applied: int,
+        outcomes: list[bool],
+    ) -> None:
+        """Which of a bulk's replaces met their guards: those whose documents say that we wrote them.
+
+        Raises Unavailable where others wrote over some of them before we looked: then nobody can tell.
+        """
+        open_places = [place for place in range(len(writes)) if place not in refused]
+        held = await self._find_raw(writes[0].collection, [stored[n]["_id"] for n in open_places])
+        for place in open_places:
+            there = held.get(stored[place]["_id"])
+            outcomes[place] = there is not None and there[_WROTE] == stored[place][_WROTE]
+        if sum(outcomes[place] for place in open_places) != applied:
+            raise Unavailable("others wrote the same documents meanwhile, so it is not known which writes were applied")
+
+    async def find(self, tenant: str, collection: str, id: str) -> Body | None:
+        found = await self._find_raw(collection, [_key(tenant, id)])
+        return next((_body(document) for document in found.values()), None)
+
+    async def find_many(self, tenant: str, collection: str, ids: Iterable[str]) -> dict[str, Body]:
+        wanted = [_key(tenant, id) for id in dict.fromkeys(ids)]
+        found: dict[str, Body] = {}
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            for key, document in (await self._find_raw(collection, wanted[start : start + _IDS_AT_ONCE])).items():
+                found[_id(key)] = _body(document)
+        return found
+
+    async def _find_raw(self, collection: str, keys: Sequence[str]) -> dict[str, Body]:
+        if not keys:
+            return {}
+        wanted = {"_id": keys[0]} if len(keys) == 1 else {"_id": {"$in": list(keys)}}
+        return {document["_id"]: document for document in await self._all(collection, wanted)}
+
+    async def scan(
+        self,
+        tenant: str,
+        collection: str,
+        field: str = "_id",
+        low: Any = None,
+        high: Any = None,
+        limit: int = 1000,
+        descending: bool = False,
+    ) -> list[tuple[str, Body]]:
+        if limit <= 0:
+            return []
+        direction = -1 if descending else 1
+        wanted: dict[str, Any]
+        if field == "_id":
+            first, behind = f"{tenant}{_SEPARATOR}{low or ''}", f"{tenant}{_BEHIND_SEPARATOR}"
+            last = {"$lt": behind} if high is None else {"$lte": _key(tenant, high)}
+            wanted, order = {"_id": {"$gte": first, **last}}, [("_id", direction)]
+        else:
+            bounds = {"$exists": True, "$ne": None}
+            bounds |= {} if low is None else {"$gte": low}
+            bounds |= {} if high is None else {"$lte": high}
+            wanted = {field: low if low is not None and low == high else bounds, _TENANT: tenant}
+            order = [(field, direction), ("_id", direction)]
+        found = await self._all(collection, wanted, order, limit)
+        return [(_id(document["_id"]), _body(document)) for document in found]
+
+    async def _all(
+        self, collection: str, wanted: Mapping[str, Any], order: Sequence[tuple[str, int]] = (), limit: int = 0
+    ) -> list[Body]:
+        try:
+            cursor = self._database[collection].find(wanted, session=await self._in_session())
+            if order:
+                cursor = cursor.sort(list(order)).limit(limit)
+            found: list[Body] = await cursor.to_list(None)
+        except PyMongoError as error:
+            raise _unknown(error) from error
+        return found
+
+    async def _in_session(self) -> Any:
+        if self._session is None:
+            async with self._starting:
+                if self._session is None:
+                    started = self._client.start_session(causal_consistency=True)
+                    self._session = await started if inspect.isawaitable(started) else started
+        return self._session
+
+    def _stored(self, write: Insert | Replace) -> Body:
+        return {
+            **write.body,
+            "_id": _key(write.tenant, write.id),
+            _TENANT: write.tenant,
+            _WROTE: f"{self._name}{next(self._numbers)}",
+        }
+
+    def _timed(self, write: Insert | Replace) -> dict[str, Any]:
+        """The document as an expression in which the server fills in its own time."""
+        document = self._stored(write)
+        times = {name: value.plus for name, value in write.body.items() if isinstance(value, ServerTime)}
+        said = {name: value for name, value in document.items() if name not in times}
+        return {"$mergeObjects": [{"$literal": said}, {name: {"$add": [_NOW, plus]} for name, plus in times.items()}]}
+
+
+def _key(tenant: str, id: str) -> str:
+    return f"{tenant}{_SEPARATOR}{id}"
+
+
+def _id(key: str) -> str:
+    return key.partition(_SEPARATOR)[2]
+
+
+def _body(document: Body) -> Body:
+    return {name: value for name, value in document.items() if name not in ("_id", _TENANT, _WROTE)}
+
+
+def _filter(key: str, guard: Guard) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"_id": key}
+    past: list[Any] = []
+    for name, value in guard.items():
+        if isinstance(value, Below):
+            wanted[name] = {"$not": {"$gte": value.value}}
+        elif isinstance(value, Past):
+            wanted[name] = {"$exists": True, "$ne": None}
+            past.append({"$lt": [f"${name}", _NOW]})
+        else:
+            wanted[name] = value
+    if past:
+        wanted["$expr"] = {"$and": past}
+    return wanted
+
+
+def _command(write: Insert | Replace, document: Body) -> Any:
+    if isinstance(write, Insert):
+        return InsertOne(document)
+    return ReplaceOne(_filter(document["_id"], write.guard), document, upsert=write.upsert)
+
+
+def _asks_the_time(write: Write) -> bool:
+    """Whether the server has to fill in its clock: then the write is an update by pipeline."""
+    return not isinstance(write, Delete) and any(isinstance(value, ServerTime) for value in write.body.values())
+
+
+def _apart(writes: Sequence[Write]) -> Iterator[list[Write]]:
+    """In order, in runs that may go out at once: one collection, one kind of outcome, each document once."""
+    run: list[Write] = []
+    ids: set[tuple[str, str]] = set()
+    for write in writes:
+        mixed = run and (
+            write.collection != run[0].collection or isinstance(write, Delete) != isinstance(run[0], Delete)
+        )
+        if run and (mixed or (write.tenant, write.id) in ids or len(run) == _WRITES_AT_ONCE):
+            yield run
+            run, ids = [], set()
+        run.append(write)
+        ids.add((write.tenant, write.id))
+    if run:
+        yield run
+
+
+def _unknown(error: PyMongoError) -> Unavailable:
+    code = getattr(error, "code", None)
+    return Unavailable(f"the database did not answer as it should: {type(error).__name__} {code or ''}".rstrip())
+
+
+_PORT: type[Documents] = MongoDocuments

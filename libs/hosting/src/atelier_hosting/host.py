@@ -1,0 +1,202 @@
+"""One service in a process: its database, the broker, its neighbours, its doors; ready, drained and stopped in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import uvicorn
+from atelier_common import process
+from atelier_common.backfill import Backfill
+from atelier_common.bus.kafka import KafkaBus, settle_topics
+from atelier_common.clock import Clock, SimulatedClock, SystemClock
+from atelier_common.documents.mongo import MongoDocuments, connect
+from atelier_common.eventstore.documents import DocumentEventStore
+from atelier_common.grpc.backfill import backfill_service
+from atelier_common.grpc.kit import GrpcServer, GrpcService
+from atelier_common.http.kit import create_app, include
+from atelier_common.privacy.keyring import Keyring, load_or_create_master_key
+from atelier_common.privacy.keysource import CachingKeySource, KeySource
+from atelier_common.security.tokens import TokenIssuer, TokenVerifier
+from atelier_common.service import Service
+from atelier_common.verify import Told, check_services
+from fastapi import APIRouter, FastAPI
+
+from atelier_hosting import operating
+from atelier_hosting.keys import RemoteKeyOwner
+from atelier_hosting.neighbours import NeighbourBackfill, NeighbourChannels
+from atelier_hosting.operating import Operated, Report
+from atelier_hosting.settings import Settings
+from atelier_hosting.topics import declared
+
+_LITTLE = 200
+"""Commits that are applied in a moment."""
+_log = logging.getLogger("atelier.host")
+
+
+class Host:
+    """What a service is built from where it runs as a process: the same parts, behind the same ports, as standalone."""
+
+    def __init__(self, service: str, settings: Settings) -> None:
+        self.name = service
+        self.settings = settings
+        self.owner = settings.owner
+        self.documents: MongoDocuments = connect(settings.mongo, settings.database, settings.mongo_driver)
+        self.store = DocumentEventStore(self.documents, owner=settings.owner, lease_ttl_ms=settings.lease_ms)
+        self.bus = KafkaBus(settings.kafka, prefix=settings.kafka_prefix, client_id=f"atelier-{service}")
+        self.clock: Clock = SimulatedClock(0) if settings.clock == "simulated" else SystemClock()
+        self.issuer = TokenIssuer(settings.keys)
+        self.verifier: TokenVerifier = self.issuer.verifier()
+        self.data: Path = settings.data
+        self.channels = NeighbourChannels(service, settings.neighbours, self.issuer)
+
+    def backfills(self, *neighbours: str) -> dict[str, Backfill]:
+        """The logs of these neighbours."""
+        return {name: NeighbourBackfill(self.channels, name) for name in neighbours}
+
+    def keyring(self) -> Keyring:
+        """Of the one service that owns the keys."""
+        return Keyring(self.documents, load_or_create_master_key(self.settings.keys / "master.key"))
+
+    def keys(self, owner: str) -> KeySource:
+        """Of the others: fetched from ``owner`` in batches, kept a minute."""
+        return CachingKeySource(RemoteKeyOwner(lambda tenant: self.channels.to(owner, tenant)))
+
+    async def prepare(self) -> None:
+        """Create or check what the service needs of the broker. Several replicas may do it at once."""
+        await settle_topics(self.settings.kafka, declared(), self.settings.kafka_prefix)
+
+    async def close(self) -> None:
+        await self.bus.close()
+        await self.channels.close()
+        await self.documents.close()
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass
+class Hosted:
+    """A service as its ``main.py`` has built it. ``warm`` is begun beside and may take its time."""
+
+    name: str
+    service: Service
+    routers: Sequence[APIRouter]
+    larger_bodies: Mapping[str, int]
+    grpc: Sequence[GrpcService]
+    start: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+    warm: Callable[[], Awaitable[None]] = field(default=_nothing)
+
+
+Build = Callable[[Host], Hosted]
+
+
+class _Server(uvicorn.Server):
+    """Stops when told by the block that serves; signals are the process's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def serve(name: str, build: Build, settings: Settings, announce: Callable[[str, int], None]) -> None:
+    """Run the service until SIGTERM or SIGINT; then drain: no longer ready, no new calls, running ones finish, stop.
+
+    ``announce`` is called once it serves, with its HTTP address and gRPC port. Raises WrongTopic, Unavailable or OSError where
+    it cannot start.
+    """
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(which, told.set)
+    host = Host(name, settings)
+    try:
+        await host.prepare()
+        hosted = build(host)
+        await hosted.start()
+        warming = asyncio.create_task(_warmed(hosted), name="warm-up")
+        try:
+            async with _doors(hosted, host, settings) as (url, grpc_port):
+                process.started()
+                announce(url, grpc_port)
+                await told.wait()
+                _log.info("%s drains for at most %s s", name, settings.drain_seconds)
+        finally:
+            warming.cancel()
+            await hosted.stop()
+    finally:
+        await host.close()
+
+
+async def _warmed(hosted: Hosted) -> None:
+    await hosted.warm()
+
+
+def _app(hosted: Hosted, host: Host) -> FastAPI:
+    """The service's own routes, the operator's, and whether it is ready: somebody leads, and nothing of old waits."""
+    services = {hosted.name: hosted.service}
+    caught_up = False
+
+    async def ready() -> dict[str, bool]:
+        nonlocal caught_up
+        led = await hosted.service.led()
+        caught_up = caught_up or (led and await hosted.service.backlog() <= _LITTLE)
+        return {"migrated": True, "led": led, "caught up": caught_up}
+
+    async def settle(seconds: float) -> None:
+        await operating.settled(services, seconds)
+
+    async def verify(tenant: str, _rebuild: bool, told: Told) -> Report:
+        if tenant not in await host.store.tenants():
+            return {}
+        owners = {name: NeighbourBackfill(host.channels, name) for name in host.settings.neighbours}
+        found = await check_services(services, tenant, owners, told)
+        return {name: [asdict(violation) for violation in wrong] for name, wrong in found.items()}
+
+    app = create_app(f"Atelier {hosted.name}", host.verifier, larger=hosted.larger_bodies, ready=ready)
+    include(app, hosted.routers)
+    app.include_router(operating.routes(Operated(services, host.clock, settle, verify)))
+    return app
+
+
+@asynccontextmanager
+async def _doors(hosted: Hosted, host: Host, settings: Settings) -> AsyncIterator[tuple[str, int]]:
+    config = uvicorn.Config(
+        _app(hosted, host),
+        host=settings.http.host,
+        port=settings.http.port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )
+    server = _Server(config)
+    publisher = hosted.service.publisher
+    told = [] if publisher is None else [backfill_service(publisher.contracts, host.store)]
+    grpc_server = GrpcServer(
+        [*hosted.grpc, *told],
+        host.verifier,
+        host=settings.grpc.host,
+        port=settings.grpc.port,
+        drain_seconds=settings.drain_seconds,
+    )
+    grpc_port = await grpc_server.start()
+    serving = asyncio.create_task(server.serve(), name="http")
+    try:
+        while not server.started:
+            if serving.done():
+                raise OSError(f"cannot listen on {settings.http}")
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://{settings.http.host}:{port}", grpc_port
+    finally:
+        server.should_exit = True
+        await grpc_server.stop()
+        with contextlib.suppress(SystemExit):
+            await serving

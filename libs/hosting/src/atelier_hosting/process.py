@@ -1,0 +1,54 @@
+"""The entry of a service's process: settings, logs, then serve until told to stop."""
+
+import importlib
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from atelier_common import process
+
+from atelier_hosting.host import Build, serve
+from atelier_hosting.settings import Misconfigured, read
+
+__all__ = ["SERVICES", "Misconfigured", "run_service"]
+
+SERVICES = ("profile", "assessment", "pathing", "scheduling")
+
+
+class _JsonLines(logging.Formatter):
+    """One object a line. Messages hold ids and types; what a person is called never is in a log."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def run_service(name: str) -> None:
+    """Serve the service ``name`` until SIGTERM. Raises Misconfigured before anything is opened."""
+    if name not in SERVICES:
+        raise Misconfigured([f"there is no service {name}; there are {', '.join(SERVICES)}"])
+    settings = read(name)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines(name))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    build: Build = importlib.import_module(f"atelier_{name}.main").hosted
+
+    def announce(url: str, grpc_port: int) -> None:
+        print(json.dumps({"service": name, "http": url, "grpc": f"{settings.grpc.host}:{grpc_port}"}), flush=True)
+
+    process.run(serve(name, build, settings, announce))
