@@ -7,10 +7,10 @@ acknowledged, and that the reads of one client never go back in time, not behind
 
 import base64
 import hashlib
-import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
+from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit
 from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
@@ -48,7 +48,8 @@ class DocumentEventStore:
     """The event store port over documents, as DESIGN.md promises 1 and 3.
 
     :meth:`start` also starts this replica's sequencer, which works while it holds the lease; with ``sequencing=False``
-    another process does it. ``owner`` names the replica and is unique among those alive.
+    another process does it. ``owner`` names the replica and is unique among those alive; ``now`` is its own time of day,
+    by which commits that wait for their positions are taken, the longest waiting first.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class DocumentEventStore:
         new_incarnation: Callable[[], str] = random_incarnation,
         lease_ttl_ms: int = LEASE_MS,
         idle_seconds: float = 0.25,
+        now: Callable[[], int] = SystemClock().now,
     ) -> None:
         self._documents = documents
+        self._now = now
         self._new_incarnation = new_incarnation
         self._incarnations: dict[str, str] = {}
         self._known = KnownVersions()
@@ -119,7 +122,7 @@ class DocumentEventStore:
                 return found
 
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
-        now = time.time_ns() // 1_000_000
+        now = self._now()
         inserts = [Insert(c.tenant, COMMITS, commit_id(c.stream, c.version), commit_document(c, now)) for c in commits]
         for tenant in dict.fromkeys(commit.tenant for commit in commits):
             await self.incarnation(tenant)

@@ -150,7 +150,10 @@ class World:
     def store(self, name: str, faults: SeededFaults | None = None) -> DocumentEventStore:
         """A log without a sequencer: a reader's."""
         return DocumentEventStore(
-            self.databases[name].client(faults), sequencing=False, new_incarnation=self._new_incarnation
+            self.databases[name].client(faults),
+            sequencing=False,
+            new_incarnation=self._new_incarnation,
+            now=loop_milliseconds,
         )
 
     def _new_incarnation(self) -> str:
@@ -165,7 +168,12 @@ class World:
         owner, faults, kinds = f"{name}-{self._made}", self.fate(), Kinds()
         documents = self.databases[name].client(faults)
         store = DocumentEventStore(
-            documents, owner=owner, new_incarnation=self._new_incarnation, lease_ttl_ms=6_000, idle_seconds=0.5
+            documents,
+            owner=owner,
+            new_incarnation=self._new_incarnation,
+            lease_ttl_ms=6_000,
+            idle_seconds=0.5,
+            now=loop_milliseconds,
         )
         service = Service(
             name,
