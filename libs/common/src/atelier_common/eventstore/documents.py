@@ -61,10 +61,10 @@ class DocumentEventStore:
         new_incarnation: Callable[[], str] = random_incarnation,
         lease_ttl_ms: int = LEASE_MS,
         idle_seconds: float = 0.25,
-        now: Callable[[], int] = SystemClock().now,
+        now: Callable[[], int] | None = None,
     ) -> None:
         self._documents = documents
-        self._now = now
+        self._now = now or SystemClock().now
         self._new_incarnation = new_incarnation
         self._incarnations: dict[str, str] = {}
         self._known = KnownVersions()
