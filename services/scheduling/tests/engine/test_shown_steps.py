@@ -158,6 +158,34 @@ def test_who_only_practises_gives_way_to_who_needs_the_seat() -> None:
     raise AssertionError("nobody gave way")
 
 
+def test_a_seat_in_a_shown_step_goes_to_who_waits_for_it() -> None:
+    crowd = Counter(row.session for row in usual().attendances if row.presence is Presence.PRESENT)
+    full = {session.id: session for session in usual().sessions if crowd[session.id] >= session.most}
+    for row, need in taught():
+        if row.session not in full:
+            continue
+        for ground in usual().attendances:
+            if ground.interval != row.interval or ground.because.code not in ("supervised.study", "home.own-group"):
+                continue
+            if need.focus in {one.focus for one in of(ground.learner)}:
+                continue
+            waits = NeedsChanged(ground.learner, (*of(ground.learner), wish(ground.learner, need.focus)))
+            first, before = repaired(waits)
+            if (
+                first.difference is None
+                or first.difference.moves
+                or seat(before, row.learner, row.interval.start)[0] != row
+            ):
+                continue
+            answer = repair(first.problem, before, Changes((shown(need),)))
+            assert isinstance(answer.plan, Plan)
+            assert check(answer.problem, answer.plan) == []
+            if seat(answer.plan, ground.learner, row.interval.start)[1].id == row.session:
+                assert seat(answer.plan, row.learner, row.interval.start)[1].id != row.session
+                return
+    raise AssertionError("nobody who waited got the seat")
+
+
 def test_what_is_only_known_of_a_learner_moves_nobody() -> None:
     _, need = next(taught())
     surer = tuple(

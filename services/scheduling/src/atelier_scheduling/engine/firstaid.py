@@ -152,6 +152,7 @@ class FirstAid:
                     return False
                 work.forced[change.learner] = "need-met"
         self._reseating.serve(learner, work.budget(learner))
+        self._reseating.pass_on(learner)
         return True
 
     def _credited_anew(self, learner: int) -> list[Seat]:

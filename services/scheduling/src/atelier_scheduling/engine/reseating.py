@@ -34,6 +34,24 @@ class Reseating:
                     if meeting.start >= work.free_from and way(demand, meeting):
                         budget -= moves
 
+    def pass_on(self, learner: int) -> None:
+        """What the learner has shown and still sits in goes to whoever waits for a seat there, most worthy first."""
+        work = self.work
+        for seat in sorted(work.table.seats_of(learner), key=lambda one: (one.start, one.session.id)):
+            meeting = seat.session
+            if seat.why[0] != SHOWN or not seat.present or meeting.start < work.free_from:
+                continue
+            waiting = [
+                demand
+                for rows in work.demands.of
+                for demand in rows
+                if demand.need.focus == meeting.focus and demand.need.is_open and not demand.met
+            ]
+            for demand in sorted(waiting, key=lambda one: (-work.sectioning.weight(one), one.need.id)):
+                if work.budget(demand.learner) > 0 and self._in_place_of_practice(demand, meeting):
+                    work.touched.add(demand.learner)
+                    break
+
     def better(self, seat: Seat) -> bool:
         """Move to another meeting at the same time that serves an open need."""
         work = self.work
