@@ -18,7 +18,7 @@ from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.privacy.keyring import Keyring
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
-from atelier_common.testing.simulation import FaultyBackfill, FaultyBus, SeededFaults, loop_seconds
+from atelier_common.testing.simulation import FaultyBackfill, FaultyBus, SeededFaults, loop_milliseconds, loop_seconds
 from atelier_pathing import bootstrap as pathing
 from atelier_profile import bootstrap as profile
 from atelier_scheduling import bootstrap as scheduling
@@ -87,7 +87,12 @@ def build(name: str, owner: str, around: Surroundings, faults: SeededFaults, for
     """One more process of a service, not started."""
     documents = around.databases[name].client(faults)
     store = DocumentEventStore(
-        documents, owner=owner, new_incarnation=around.new_incarnation, lease_ttl_ms=6_000, idle_seconds=0.5
+        documents,
+        owner=owner,
+        new_incarnation=around.new_incarnation,
+        lease_ttl_ms=6_000,
+        idle_seconds=0.5,
+        now=loop_milliseconds,
     )
     bus = FaultyBus(around.bus, faults)
     backfills: dict[str, Backfill] = {
