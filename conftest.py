@@ -1,6 +1,6 @@
-"""Real servers for tests that ask for them: given by environment, or started by ``infra.dev`` where it has fetched them.
+"""Real servers for tests that ask for them: given by environment, or started by ``infra.dev`` with ``--servers``.
 
-Elsewhere those tests are left out, and the last line of the run says so.
+Otherwise those tests are left out, and the last line of the run says so.
 """
 
 import os
@@ -36,17 +36,18 @@ def mongo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--servers", action="store_true", help="start real servers of infra.dev for the tests that need them"
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = {item for item in items if item.get_closest_marker("servers") is not None}
-    missing = [
-        name
-        for name, there in ((KAFKA, kafka.fetched()), (MONGO, mongo.fetched()))
-        if not there and not os.environ.get(name)
-    ]
-    if wanted and missing:
+    given = all(os.environ.get(name) for name in (KAFKA, MONGO))
+    if wanted and not given and not config.getoption("--servers"):
         config.stash[_LEFT_OUT] = (
-            f"{len(wanted)} tests on real servers were not run: neither {' nor '.join(missing)} is set, and `make servers` has "
-            "not fetched them."
+            f"{len(wanted)} tests on real servers were not run: give {KAFKA} and {MONGO}, or let ARGS=--servers start them."
         )
         config.hook.pytest_deselected(items=list(wanted))
         items[:] = [item for item in items if item not in wanted]

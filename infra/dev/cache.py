@@ -19,11 +19,6 @@ def root() -> Path:
     return Path(given) if given else Path.home() / ".cache" / "atelier" / "servers"
 
 
-def holds(name: str) -> bool:
-    """Whether ``name`` was fetched before."""
-    return (root() / name).is_dir()
-
-
 def kept(name: str, build: Callable[[Path], None]) -> Path:
     """The folder ``name`` of the cache; where it is absent, ``build`` fills a new one, which is then moved into place.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from infra.dev.cache import call, holds, kept, need
+from infra.dev.cache import call, kept, need
 from infra.dev.processes import Process, answers, free_port
 
 VERSION = "4.3.1"
@@ -43,11 +43,6 @@ def fetch() -> Path:
         call("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'jars'}", cwd=folder)
 
     return kept(_NAME, build) / "jars"
-
-
-def fetched() -> bool:
-    """Whether :func:`fetch` has nothing to do."""
-    return holds(_NAME)
 
 
 @dataclass

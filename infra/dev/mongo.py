@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.dev.cache import NotHere, call, holds, kept, need, remove
+from infra.dev.cache import NotHere, call, kept, need, remove
 from infra.dev.processes import Process, answers, free_port
 
 FERRETDB = "2.7.0"
@@ -29,11 +29,6 @@ port={port}
 def fetch() -> tuple[Path, Path]:
     """(a Debian root with PostgreSQL and DocumentDB, the ferretdb program). Raises NotHere."""
     return _postgresql(), _ferretdb()
-
-
-def fetched() -> bool:
-    """Whether :func:`fetch` has nothing to do."""
-    return holds(_DATABASE) and holds(_PROTOCOL)
 
 
 def _postgresql() -> Path:
