@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import os
 import sys
 import urllib.error
@@ -18,12 +17,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from atelier_common.security.secret_file import load_or_create_secret
 from atelier_common.security.tokens import TokenIssuer
+from atelier_hosting.process import SERVICES
 from atelier_hosting.topics import declared
 from atelier_standalone.client import Client
 
 from infra.dev.processes import Process, free_port
-
-SERVICES = ("profile", "assessment", "pathing", "scheduling")
 
 
 @dataclass
@@ -106,9 +104,6 @@ class House:
             seconds=120.0,
         )
         return Replica(service, number, http, grpc, process)
-
-    def of(self, service: str, number: int = 0) -> Replica:
-        return next(one for one in self.running if (one.service, one.number) == (service, number))
 
     def stop(self) -> None:
         """Ask all to end at once, then wait for each."""
@@ -234,9 +229,3 @@ async def lag(kafka: str, prefix: str, reads: Mapping[str, Sequence[str]]) -> in
     finally:
         await consumer.stop()
         await admin.close()
-
-
-def said(replica: Replica) -> list[dict[str, Any]]:
-    """The lines of a replica's log."""
-    lines = (replica.process.log).read_text().splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{")]

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def _ferretdb() -> Path:
 
 @dataclass
 class Mongo:
-    """A running server. ``database`` is what may be killed and started again; ``protocol`` speaks to clients."""
+    """A running server. ``database`` keeps the data; ``protocol`` speaks to clients."""
 
     address: str
     database: Process
@@ -84,20 +83,6 @@ class Mongo:
         self.protocol.stop()
         self.database.stop()
         remove(self.data)
-
-    def kill_database(self) -> None:
-        """As a power cut of the database: what it acknowledged must be there after :meth:`start_database`."""
-        self.database.kill()
-
-    def start_database(self) -> None:
-        """It refuses to start as long as the killed one's children live; then it recovers."""
-        for _ in range(40):
-            try:
-                self.database.start()
-                return
-            except RuntimeError:
-                time.sleep(0.5)
-        self.database.start()
 
 
 def start(folder: Path) -> Mongo:

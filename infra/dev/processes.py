@@ -86,11 +86,3 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.running.pid, signal.SIGKILL)
             self.running.wait()
-
-    def pause(self) -> None:
-        """As SIGSTOP."""
-        os.killpg(self.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """As SIGCONT."""
-        os.killpg(self.pid, signal.SIGCONT)

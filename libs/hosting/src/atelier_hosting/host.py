@@ -1,15 +1,11 @@
 """One service in a process: its database, the broker, its neighbours, its doors; ready, drained and stopped in order."""
 
 import asyncio
-import contextlib
 import logging
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import uvicorn
 from atelier_common import process
 from atelier_common.backfill import Backfill
 from atelier_common.bus.kafka import KafkaBus, settle_topics
@@ -17,7 +13,7 @@ from atelier_common.clock import Clock, SimulatedClock, SystemClock
 from atelier_common.documents.mongo import MongoDocuments, connect
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.grpc.backfill import backfill_service
-from atelier_common.grpc.kit import GrpcServer, GrpcService
+from atelier_common.grpc.kit import GrpcService
 from atelier_common.http.kit import create_app, include
 from atelier_common.privacy.keyring import Keyring, load_or_create_master_key
 from atelier_common.privacy.keysource import CachingKeySource, KeySource
@@ -27,6 +23,7 @@ from atelier_common.verify import Told, check_services
 from fastapi import APIRouter, FastAPI
 
 from atelier_hosting import operating
+from atelier_hosting.doors import open_doors, told_to_stop
 from atelier_hosting.keys import RemoteKeyOwner
 from atelier_hosting.neighbours import NeighbourBackfill, NeighbourChannels
 from atelier_hosting.operating import Operated, Report
@@ -97,45 +94,42 @@ class Hosted:
 Build = Callable[[Host], Hosted]
 
 
-class _Server(uvicorn.Server):
-    """Stops when told by the block that serves; signals are the process's business."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 async def serve(name: str, build: Build, settings: Settings, announce: Callable[[str, int], None]) -> None:
     """Run the service until SIGTERM or SIGINT; then drain: no longer ready, no new calls, running ones finish, stop.
 
     ``announce`` is called once it serves, with its HTTP address and gRPC port. Raises WrongTopic, Unavailable or OSError where
     it cannot start.
     """
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for which in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(which, told.set)
-    host = Host(name, settings)
-    try:
-        await host.prepare()
-        hosted = build(host)
-        await hosted.start()
-        warming = asyncio.create_task(_warmed(hosted), name="warm-up")
+    with told_to_stop() as told:
+        host = Host(name, settings)
         try:
-            async with _doors(hosted, host, settings) as (url, grpc_port):
-                process.started()
-                announce(url, grpc_port)
-                await told.wait()
-                _log.info("%s drains for at most %s s", name, settings.drain_seconds)
+            await host.prepare()
+            await _run(build(host), host, told, announce)
         finally:
-            warming.cancel()
-            await hosted.stop()
+            await host.close()
+
+
+async def _run(hosted: Hosted, host: Host, told: asyncio.Event, announce: Callable[[str, int], None]) -> None:
+    settings, publisher = host.settings, hosted.service.publisher
+    log = [] if publisher is None else [backfill_service(publisher.contracts, host.store)]
+    await hosted.start()
+    warming = asyncio.ensure_future(hosted.warm())
+    try:
+        async with open_doors(
+            _app(hosted, host),
+            [*hosted.grpc, *log],
+            host.verifier,
+            (settings.http.host, settings.http.port),
+            (settings.grpc.host, settings.grpc.port),
+            settings.drain_seconds,
+        ) as (url, grpc_port):
+            process.started()
+            announce(url, grpc_port)
+            await told.wait()
+            _log.info("%s drains for at most %s s", hosted.name, settings.drain_seconds)
     finally:
-        await host.close()
-
-
-async def _warmed(hosted: Hosted) -> None:
-    await hosted.warm()
+        warming.cancel()
+        await hosted.stop()
 
 
 def _app(hosted: Hosted, host: Host) -> FastAPI:
@@ -163,40 +157,3 @@ def _app(hosted: Hosted, host: Host) -> FastAPI:
     include(app, hosted.routers)
     app.include_router(operating.routes(Operated(services, host.clock, settle, verify)))
     return app
-
-
-@asynccontextmanager
-async def _doors(hosted: Hosted, host: Host, settings: Settings) -> AsyncIterator[tuple[str, int]]:
-    config = uvicorn.Config(
-        _app(hosted, host),
-        host=settings.http.host,
-        port=settings.http.port,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
-    )
-    server = _Server(config)
-    publisher = hosted.service.publisher
-    told = [] if publisher is None else [backfill_service(publisher.contracts, host.store)]
-    grpc_server = GrpcServer(
-        [*hosted.grpc, *told],
-        host.verifier,
-        host=settings.grpc.host,
-        port=settings.grpc.port,
-        drain_seconds=settings.drain_seconds,
-    )
-    grpc_port = await grpc_server.start()
-    serving = asyncio.create_task(server.serve(), name="http")
-    try:
-        while not server.started:
-            if serving.done():
-                raise OSError(f"cannot listen on {settings.http}")
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://{settings.http.host}:{port}", grpc_port
-    finally:
-        server.should_exit = True
-        await grpc_server.stop()
-        with contextlib.suppress(SystemExit):
-            await serving
