@@ -154,7 +154,8 @@ class Run:
             if progress.done % 10_000 < count:
                 self.note(**{which: max(0, done + progress.done - LANES * BATCH)})
 
-        await stream(client, left, BATCH, LANES, sent)
+        async with server.poster() as posting:
+            await stream(posting, left, BATCH, LANES, sent)
         acknowledged = time.monotonic() - began
         await client.settle()
         took = time.monotonic() - began

@@ -32,6 +32,7 @@ from atelier_standalone.sample.district import WEEK
 
 from bench.district import NOW, bring_in
 from bench.measuring import Line, percentile
+from bench.posting import Poster
 from bench.showing import LAST, Pair, successes, successes_missing
 from bench.standalone import Standalone, standalone
 
@@ -49,7 +50,7 @@ def measure() -> list[Line]:
 
 
 async def _measure(server: Standalone) -> list[Line]:
-    async with server.client() as client:
+    async with server.client() as client, server.poster() as posting:
         sample = await bring_in(client, sites=True)
         for day in sample.evidence:
             lines = day.splitlines()
@@ -68,11 +69,11 @@ async def _measure(server: Standalone) -> list[Line]:
             await client.send(_EVIDENCE, json.dumps(body).encode(), "application/json")
         await client.settle()
         results = _results("result", pairs, timedelta(minutes=25), timedelta(seconds=1))
-        await _post_at_rate(client, results[:_WARM_UP])
+        await _post_at_rate(posting, results[:_WARM_UP])
         await client.settle()
         server.ask("proposed")
         before = server.ask("figures")["processor"]
-        posted = await _post_at_rate(client, results[_WARM_UP:])
+        posted = await _post_at_rate(posting, results[_WARM_UP:])
         await client.settle()
         processor = server.ask("figures")["processor"] - before
         return _told(posted, server.ask("proposed"), processor)
@@ -110,7 +111,7 @@ def _results(name: str, pairs: list[Pair], before: timedelta, apart: timedelta) 
     ]
 
 
-async def _post_at_rate(client: Client, results: list[dict[str, Any]]) -> dict[str, float]:
+async def _post_at_rate(posting: Poster, results: list[dict[str, Any]]) -> dict[str, float]:
     """When each was posted, by the correlation id of all that follows from it."""
     posted: dict[str, float] = {}
     began = time.monotonic()
@@ -119,10 +120,8 @@ async def _post_at_rate(client: Client, results: list[dict[str, Any]]) -> dict[s
             await asyncio.sleep(max(0.0, began + place / PER_SECOND - time.monotonic()))
             key = str(uuid.uuid4())
             posted[key] = time.monotonic()
-            headers = {"X-Correlation-Id": key}
-            group.create_task(
-                client.send(_EVIDENCE, json.dumps({"evidence": [result]}).encode(), "application/json", headers)
-            )
+            body = json.dumps({"evidence": [result]}).encode()
+            group.create_task(posting.post(_EVIDENCE, body, {"X-Correlation-Id": key}))
     return posted
 
 

@@ -21,11 +21,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from atelier_standalone.client import Client
 
 from bench.district import NOW, bring_in, made_up_statements
 from bench.measuring import Line, rates, ratios
+from bench.posting import Poster, poster
 from bench.standalone import Standalone, standalone
 from bench.streaming import stream
 
@@ -62,15 +62,16 @@ def measure() -> list[Line]:
 
 async def _measure(server: Standalone, folder: Path) -> list[Line]:
     lines: list[Line] = []
-    async with server.client() as client:
+    async with server.client() as client, server.poster() as posting:
         sample = await bring_in(client, sites=False)
-        await stream(client, made_up_statements(sample, 1_000, 0), 50, 4)
+        await stream(posting, made_up_statements(sample, 1_000, 0), 50, 4)
         await client.settle()
         for shape in SHAPES:
             found: list[Round] = []
             for number in range(1, ROUNDS + 1):
                 seed = number + 100 * shape.batch
-                found.append(await _round(server, client, folder, shape, made_up_statements(sample, shape.count, seed)))
+                statements = made_up_statements(sample, shape.count, seed)
+                found.append(await _round(server, client, posting, folder, shape, statements))
             lines += _told(shape, found)
     return lines
 
@@ -88,16 +89,18 @@ def _told(shape: Shape, found: list[Round]) -> list[Line]:
     ]
 
 
-async def _round(server: Standalone, client: Client, folder: Path, shape: Shape, statements: list[bytes]) -> Round:
+async def _round(
+    server: Standalone, client: Client, posting: Poster, folder: Path, shape: Shape, statements: list[bytes]
+) -> Round:
     before, began = server.ask("figures"), time.perf_counter()
-    await stream(client, statements, shape.batch, shape.lanes)
+    await stream(posting, statements, shape.batch, shape.lanes)
     await client.settle()
     took, after = time.perf_counter() - began, server.ask("figures")
     requests = -(-len(statements) // shape.batch)
     rows = (sum(after["rows"].values()) - sum(before["rows"].values())) / requests
     transactions = (sum(after["transactions"].values()) - sum(before["transactions"].values())) / requests
     with _bare(folder / f"bare-{time.monotonic_ns()}.sqlite", rows, transactions) as url:
-        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as reference:
+        async with poster(url) as reference:
             began = time.perf_counter()
             await _post_all(reference, statements, shape)
             of_reference = time.perf_counter() - began
@@ -106,14 +109,14 @@ async def _round(server: Standalone, client: Client, folder: Path, shape: Shape,
     return Round(count / took, count / of_reference, count / processor, rows, transactions)
 
 
-async def _post_all(reference: httpx.AsyncClient, statements: list[bytes], shape: Shape) -> None:
+async def _post_all(reference: Poster, statements: list[bytes], shape: Shape) -> None:
     following = iter(range(0, len(statements), shape.batch))
 
     async def lane() -> None:
         for start in following:
             some = statements[start : start + shape.batch]
             body = b"[" + b",".join(some) + b"]" if shape.batch > 1 else some[0]
-            (await reference.post("/rows", content=body)).raise_for_status()
+            await reference.post("/rows", body)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(shape.lanes):

@@ -15,6 +15,7 @@ from atelier_standalone.client import Client
 from atelier_standalone.folder import DataFolder
 
 from bench.measuring import children_of, memory_of
+from bench.posting import Poster, poster
 
 TENANT = "measured-district"
 ROLES = ("district-admin", "operator", "partner", "coach")
@@ -54,6 +55,12 @@ class Standalone:
             base_url=self.url, headers=self.headers, timeout=3_600, trust_env=False
         ) as connection:
             yield Client(connection, self.url)
+
+    @asynccontextmanager
+    async def poster(self) -> AsyncIterator[Poster]:
+        """Posts evidence, with as little processor time as may be."""
+        async with poster(self.url, self.headers) as posting:
+            yield posting
 
 
 @contextmanager

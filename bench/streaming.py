@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from atelier_standalone.client import Client
+from bench.posting import Poster
 
 _XAPI = {"X-Experience-API-Version": "1.0.3"}
 _PATH = "/assessment/xapi/statements"
 
 
 async def stream(
-    client: Client,
+    posting: Poster,
     statements: Sequence[bytes],
     batch: int,
     lanes: int,
@@ -24,7 +24,7 @@ async def stream(
         for start in following:
             some = statements[start : start + batch]
             body = b"[" + b",".join(some) + b"]" if batch > 1 else some[0]
-            await client.send(_PATH, body, "application/json", _XAPI)
+            await posting.post(_PATH, body, _XAPI)
             sent(len(some))
 
     async with asyncio.TaskGroup() as group:
