@@ -1,6 +1,7 @@
 """One trace leads from the call through the commit to what it caused."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,7 @@ from atelier_common.projection import ReadModel
 from atelier_common.reacting import ReactionRunner
 from atelier_common.reaction import Reaction, each
 from atelier_common.telemetry import names, tracing
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from atelier_common.telemetry.setup import install_tracing
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 _HERE = Path(__file__).parent
@@ -33,13 +32,11 @@ def _thread() -> Any:
 
 
 @pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
-    monkeypatch.setattr(trace, "get_tracer", lambda name: provider.get_tracer(name))
-    return exporter
+    install_tracing("test", exporter, immediately=True)
+    yield exporter
+    tracing.record_with(None)
 
 
 async def test_a_command_its_projection_and_its_reaction_share_the_callers_trace(

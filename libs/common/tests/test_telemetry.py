@@ -16,29 +16,26 @@ from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
-from opentelemetry.util._once import Once
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
 
 @pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
+def recorded() -> Iterator[InMemorySpanExporter]:
     """A process whose spans are recorded, for the length of one test."""
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
     exporter = InMemorySpanExporter()
-    provider = install_tracing("test", exporter, immediately=True)
+    install_tracing("test", exporter, immediately=True)
     yield exporter
-    provider.shutdown()
+    tracing.record_with(None)
 
 
 class TestWhereNobodyRecords:
     def test_a_span_is_one_shared_object_that_does_nothing(self) -> None:
         assert not tracing.is_recording()
-        assert tracing.span(names.SPAN_COMMAND) is tracing.span(names.SPAN_APPEND, parent=PARENT)
+        assert tracing.span(names.SPAN_COMMAND) is tracing.span(names.SPAN_REACT, parent=PARENT)
         with tracing.span(names.SPAN_COMMAND) as span:
-            span.set_attribute(names.CATEGORY, "note")
+            span.set_attribute(names.SERVICE, "note")
             assert tracing.current_traceparent() is None
 
     def test_an_error_passes_through_it(self) -> None:
@@ -53,11 +50,11 @@ class TestWhereNobodyRecords:
 
 class TestWhereSomebodyRecords:
     def test_a_span_continues_the_trace_it_is_given(self, recorded: InMemorySpanExporter) -> None:
-        with tracing.span(names.SPAN_COMMAND, parent=PARENT, attributes={names.CATEGORY: "note"}):
+        with tracing.span(names.SPAN_COMMAND, parent=PARENT, attributes={names.SERVICE: "note"}):
             stored = tracing.current_traceparent()
         [span] = recorded.get_finished_spans()
         assert span.name == "command.execute"
-        assert span.attributes == {"atelier.category": "note"}
+        assert span.attributes == {"atelier.service": "note"}
         assert span.parent is not None
         assert f"{span.parent.span_id:016x}" == "b7ad6b7169203331"
         assert stored == f"00-{TRACE}-{span.context.span_id:016x}-01"
@@ -79,6 +76,35 @@ class TestWhereSomebodyRecords:
             pass
         [span] = recorded.get_finished_spans()
         assert [f"{link.context.trace_id:032x}" for link in span.links] == [TRACE]
+
+    def test_a_batch_of_one_trace_goes_on_in_it_and_is_linked_to_what_is_not_its_parent(
+        self, recorded: InMemorySpanExporter
+    ) -> None:
+        other = f"00-{TRACE}-00f067aa0ba902b7-01"
+        with tracing.batch_span(names.SPAN_REACT, [PARENT, None, other]):
+            first = tracing.current_traceparent()
+            with tracing.batch_span(names.SPAN_COMMAND, [PARENT]):
+                pass
+        command, react = recorded.get_finished_spans()
+        assert react.parent is not None and tracing.traceparent_of(react.parent) == PARENT
+        assert [tracing.traceparent_of(link.context) for link in react.links] == [other]
+        assert command.parent is not None and tracing.traceparent_of(command.parent) == first
+        assert [tracing.traceparent_of(link.context) for link in command.links] == [PARENT]
+
+    def test_a_batch_of_several_traces_begins_its_own_and_is_linked_to_each(
+        self, recorded: InMemorySpanExporter
+    ) -> None:
+        other = f"00-{'1' * 32}-00f067aa0ba902b7-01"
+        with tracing.batch_span(names.SPAN_CONSUME, [PARENT, other]):
+            pass
+        [span] = recorded.get_finished_spans()
+        assert span.parent is None
+        assert [tracing.traceparent_of(link.context) for link in span.links] == [PARENT, other]
+
+    def test_a_library_that_traces_on_its_own_account_is_not_listened_to(self, recorded: InMemorySpanExporter) -> None:
+        with trace.get_tracer("library").start_as_current_span("GET /learners/lrn_secret"):
+            pass
+        assert recorded.get_finished_spans() == ()
 
     def test_a_failure_is_marked_by_its_code_and_never_by_its_text(self, recorded: InMemorySpanExporter) -> None:
         with pytest.raises(NotFound), tracing.span(names.SPAN_COMMAND):
@@ -149,7 +175,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from atelier_common.telemetry import names
 from atelier_common.telemetry.metrics import counter
 from atelier_common.telemetry.setup import install_metrics
-commands = counter(names.METRIC_COMMANDS)
+commands = counter(names.METRIC_UNEXPECTED)
 commands.add(1)
 reader = InMemoryMetricReader()
 install_metrics("test", reader)
@@ -159,4 +185,4 @@ commands.add(2)
 print(metric.name, metric.data.data_points[0].value)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.split() == ["atelier.commands", "2"]
+    assert done.stdout.split() == ["atelier.unexpected.errors", "2"]

@@ -27,6 +27,13 @@ def test_neighbours_are_named_with_their_addresses() -> None:
     assert settings.neighbours == {"profile": Address("a", 1), "assessment": Address("b.example", 22)}
 
 
+def test_telemetry_is_on_where_a_collector_is_given_and_nobody_switched_it_off() -> None:
+    collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    assert not read("pathing", GIVEN).telemetry
+    assert read("pathing", {**GIVEN, **collector}).telemetry
+    assert not read("pathing", {**GIVEN, **collector, "OTEL_SDK_DISABLED": "true"}).telemetry
+
+
 def test_everything_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(Misconfigured) as refused:
         read("pathing", {})
@@ -44,6 +51,13 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("ATELIER_LEASE_MS", "soon", "ATELIER_LEASE_MS is 'soon' and must be a number"),
         ("ATELIER_CLOCK", "fast", "ATELIER_CLOCK is 'fast'; it may be 'system', 'simulated'"),
         ("ATELIER_MONGOD", "mongodb://", "ATELIER_MONGOD is not a setting"),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "c:4317",
+            "OTEL_EXPORTER_OTLP_ENDPOINT does not begin with http:// or https://",
+        ),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'; it may be 'http/protobuf'"),
+        ("OTEL_SDK_DISABLED", "yes", "OTEL_SDK_DISABLED is 'yes'; it may be 'true', 'false'"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_it_may_be(name: str, value: str, said: str) -> None:
@@ -54,7 +68,7 @@ def test_what_is_wrong_is_named_with_what_it_may_be(name: str, value: str, said:
 
 def test_the_table_for_operators_is_the_table_that_is_read() -> None:
     page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
-    rows = [row for row in page.splitlines() if row.startswith("| `ATELIER_")]
+    rows = [row for row in page.splitlines() if row.startswith(("| `ATELIER_", "| `OTEL_"))]
     told = [
         f"| `{one.name}` | {'required' if one.default is None else f'`{one.default}`' if one.default else 'empty'} | {one.meaning} |"
         for one in VARIABLES

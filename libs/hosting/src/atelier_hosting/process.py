@@ -4,13 +4,15 @@ import importlib
 import json
 import logging
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 from atelier_common import process
+from atelier_common.telemetry import tracing
 
 from atelier_hosting.host import Build, serve
-from atelier_hosting.settings import Misconfigured, read
+from atelier_hosting.settings import Misconfigured, Settings, read
 
 __all__ = ["SERVICES", "Misconfigured", "run_service"]
 
@@ -18,7 +20,9 @@ SERVICES = ("profile", "assessment", "pathing", "scheduling")
 
 
 class _JsonLines(logging.Formatter):
-    """One object a line. Messages hold ids and types; what a person is called never is in a log."""
+    """One object a line, with the trace it belongs to. Messages hold ids and types; what a person is called never is in a
+    log.
+    """
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -32,6 +36,8 @@ class _JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if (traceparent := tracing.current_traceparent()) is not None:
+            _, line["trace_id"], line["span_id"], _ = traceparent.split("-")
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line)
@@ -51,4 +57,14 @@ def run_service(name: str) -> None:
     def announce(url: str, grpc_port: int) -> None:
         print(json.dumps({"service": name, "http": url, "grpc": f"{settings.grpc.host}:{grpc_port}"}), flush=True)
 
-    process.run(serve(name, build, settings, announce))
+    with _telemetry(settings):
+        process.run(serve(name, build, settings, announce))
+
+
+def _telemetry(settings: Settings) -> AbstractContextManager[None]:
+    if not settings.telemetry:
+        return nullcontext()
+    # The exporters and what they import are megabytes that a process without a collector need not have.
+    from atelier_common.telemetry.otlp import exporting
+
+    return exporting(settings.telemetry_name, settings.owner)

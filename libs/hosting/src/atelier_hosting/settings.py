@@ -58,6 +58,16 @@ class Settings:
     drain_seconds: float
     clock: str
     log_level: str
+    collector: str
+    telemetry_protocol: str
+    telemetry_off: bool
+    telemetry_name: str
+    metric_interval_ms: int
+
+    @property
+    def telemetry(self) -> bool:
+        """Whether traces, metrics and logs leave this process."""
+        return bool(self.collector) and not self.telemetry_off
 
 
 def _address(text: str) -> Address:
@@ -89,6 +99,12 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 def _mongo(text: str) -> str:
     if not text.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("does not begin with mongodb://")
+    return text
+
+
+def _url(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError("does not begin with http:// or https://")
     return text
 
 
@@ -163,6 +179,41 @@ VARIABLES = (
         _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "Least serious log line.",
     ),
+    Variable(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "collector",
+        "",
+        _url,
+        "Where traces, metrics and logs go, `http://collector:4318`; empty: nowhere, and nothing is recorded.",
+    ),
+    Variable(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "telemetry_protocol",
+        "http/protobuf",
+        _one_of("http/protobuf"),
+        "How they go there; there is no other way.",
+    ),
+    Variable(
+        "OTEL_SDK_DISABLED",
+        "telemetry_off",
+        "false",
+        lambda text: _one_of("true", "false")(text.lower()) == "true",
+        "`true`: nothing is recorded, whatever else is set.",
+    ),
+    Variable(
+        "OTEL_SERVICE_NAME",
+        "telemetry_name",
+        "",
+        str,
+        "What the service is called there; empty: `atelier-` and its name.",
+    ),
+    Variable(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "metric_interval_ms",
+        "60000",
+        _between(1_000, 3_600_000, int),
+        "Milliseconds between two looks at what is measured.",
+    ),
 )
 """All there is. ``docs/operations.md`` shows the same table."""
 
@@ -191,5 +242,6 @@ def read(service: str, environment: Mapping[str, str] = os.environ) -> Settings:
     if faults:
         raise Misconfigured(faults)
     values["database"] = values["database"] or f"atelier_{service}"
+    values["telemetry_name"] = values["telemetry_name"] or f"atelier-{service}"
     values["owner"] = values["owner"] or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     return Settings(**values)

@@ -13,7 +13,6 @@ SPAN_HTTP: Final = "http.request"
 SPAN_GRPC: Final = "grpc.request"
 SPAN_GRPC_CALL: Final = "grpc.call"
 SPAN_COMMAND: Final = "command.execute"
-SPAN_APPEND: Final = "log.append"
 SPAN_SEQUENCE: Final = "log.sequence"
 SPAN_PUBLISH: Final = "log.publish"
 SPAN_CONSUME: Final = "log.consume"
@@ -22,14 +21,12 @@ SPAN_REACT: Final = "reaction.react"
 SPAN_TIMER: Final = "timer.fire"
 SPAN_BACKFILL: Final = "neighbour.backfill"
 SPAN_SOLVE: Final = "engine.solve"
-SPAN_CHECK: Final = "engine.check"
 SPANS: Final = frozenset(
     {
         SPAN_HTTP,
         SPAN_GRPC,
         SPAN_GRPC_CALL,
         SPAN_COMMAND,
-        SPAN_APPEND,
         SPAN_SEQUENCE,
         SPAN_PUBLISH,
         SPAN_CONSUME,
@@ -38,72 +35,91 @@ SPANS: Final = frozenset(
         SPAN_TIMER,
         SPAN_BACKFILL,
         SPAN_SOLVE,
-        SPAN_CHECK,
     }
 )
 
-# Attributes.
+# Attributes. Those that begin otherwise than with `atelier` are OpenTelemetry's own.
 HTTP_METHOD: Final = "http.request.method"
 HTTP_STATUS: Final = "http.response.status_code"
 HTTP_ROUTE: Final = "http.route"
+RPC_SYSTEM: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"
-RPC_STATUS: Final = "rpc.grpc.status_code"
+RPC_STATUS: Final = "rpc.response.status_code"
+GROUP: Final = "messaging.consumer.group.name"
+TOPIC: Final = "messaging.destination.name"
+PARTITION: Final = "messaging.destination.partition.id"
 ERROR_CODE: Final = "atelier.error.code"
 TENANT: Final = "atelier.tenant"
 SERVICE: Final = "atelier.service"
-CATEGORY: Final = "atelier.category"
-COMMAND_TYPE: Final = "atelier.command.type"
 EVENT_COUNT: Final = "atelier.event.count"
 COMMIT_COUNT: Final = "atelier.commit.count"
-POSITION: Final = "atelier.log.position"
 PROJECTION: Final = "atelier.projection"
 REACTION: Final = "atelier.reaction"
-TOPIC: Final = "atelier.topic"
+FOLLOWER: Final = "atelier.follower"
+CONSUMER: Final = "atelier.consumer"
+LEASE: Final = "atelier.lease"
 TIMER: Final = "atelier.timer"
-SITE: Final = "atelier.site"
+WORK: Final = "atelier.work"
+PLAN_STEP: Final = "atelier.plan.step"
 ATTRIBUTES: Final = frozenset(
     {
         HTTP_METHOD,
         HTTP_STATUS,
         HTTP_ROUTE,
+        RPC_SYSTEM,
         RPC_METHOD,
         RPC_STATUS,
+        GROUP,
+        TOPIC,
+        PARTITION,
         ERROR_CODE,
         TENANT,
         SERVICE,
-        CATEGORY,
-        COMMAND_TYPE,
         EVENT_COUNT,
         COMMIT_COUNT,
-        POSITION,
         PROJECTION,
         REACTION,
-        TOPIC,
+        FOLLOWER,
+        CONSUMER,
+        LEASE,
         TIMER,
-        SITE,
+        WORK,
+        PLAN_STEP,
     }
 )
 
-# Metrics. Durations are in seconds, as OpenTelemetry's own are.
-METRIC_COMMANDS: Final = "atelier.commands"
-METRIC_COMMAND_SECONDS: Final = "atelier.command.duration"
-METRIC_APPENDED: Final = "atelier.log.commits"
+# Metrics. Durations and ages are in seconds, as OpenTelemetry's own are.
+METRIC_HTTP_SECONDS: Final = "http.server.request.duration"
+METRIC_RPC_SECONDS: Final = "rpc.server.call.duration"
+METRIC_APPEND_SECONDS: Final = "atelier.log.append.duration"
+METRIC_PENDING_SECONDS: Final = "atelier.log.pending.age"
+METRIC_FOLLOWER_LAG: Final = "atelier.follower.lag"
+METRIC_CONSUMER_LAG: Final = "atelier.consumer.lag"
+METRIC_CONSUMER_SECONDS: Final = "atelier.consumer.oldest.age"
 METRIC_PUBLISHED: Final = "atelier.published.events"
 METRIC_CONSUMED: Final = "atelier.consumed.events"
-METRIC_PROJECTION_LAG: Final = "atelier.projection.lag"
 METRIC_PARKED: Final = "atelier.parked.keys"
+METRIC_LEASE_HELD: Final = "atelier.lease.held"
+METRIC_LEASE_EPOCH: Final = "atelier.lease.epoch"
 METRIC_SOLVE_SECONDS: Final = "atelier.solve.duration"
+METRIC_PLANS: Final = "atelier.plans"
 METRIC_UNEXPECTED: Final = "atelier.unexpected.errors"
 METRICS: Final = frozenset(
     {
-        METRIC_COMMANDS,
-        METRIC_COMMAND_SECONDS,
-        METRIC_APPENDED,
+        METRIC_HTTP_SECONDS,
+        METRIC_RPC_SECONDS,
+        METRIC_APPEND_SECONDS,
+        METRIC_PENDING_SECONDS,
+        METRIC_FOLLOWER_LAG,
+        METRIC_CONSUMER_LAG,
+        METRIC_CONSUMER_SECONDS,
         METRIC_PUBLISHED,
         METRIC_CONSUMED,
-        METRIC_PROJECTION_LAG,
         METRIC_PARKED,
+        METRIC_LEASE_HELD,
+        METRIC_LEASE_EPOCH,
         METRIC_SOLVE_SECONDS,
+        METRIC_PLANS,
         METRIC_UNEXPECTED,
     }
 )

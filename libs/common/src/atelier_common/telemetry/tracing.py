@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
 from opentelemetry import context, trace
-from opentelemetry.trace import Link, NonRecordingSpan, ProxyTracerProvider, Span, SpanContext, SpanKind, Status
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, Tracer
 from opentelemetry.trace import StatusCode as SpanStatus
 from opentelemetry.util.types import AttributeValue
 
@@ -20,6 +20,7 @@ from atelier_common.telemetry import names
 Attributes = Mapping[str, AttributeValue]
 
 _MOST_LINKS = 100
+_tracer: Tracer | None = None
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
@@ -38,9 +39,19 @@ class _Unrecorded(AbstractContextManager[Span]):
 _UNRECORDED = _Unrecorded()
 
 
+def record_with(tracer: Tracer | None) -> None:
+    """Let this tracer make the spans of this process from now on; None: nobody does.
+
+    It is not made OpenTelemetry's global one: a library that traces on its own account must find nobody listening, since
+    its spans hold what ours may not (paths, statements, keys).
+    """
+    global _tracer
+    _tracer = tracer
+
+
 def is_recording() -> bool:
-    """Whether an SDK is installed in this process."""
-    return not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
+    """Whether spans are recorded in this process. Asked on every append, so it is no more than a look."""
+    return _tracer is not None
 
 
 def parse_traceparent(value: str | None) -> SpanContext | None:
@@ -81,17 +92,22 @@ def span(
     ``parent`` is a traceparent (absent: the span open here); ``links`` are traceparents of other traces that a batch
     serves. An exception marks the span as failed by its code or class only: its text may speak of people.
     """
-    if not is_recording():
+    if _tracer is None:
         return _UNRECORDED
-    return _recorded(name, parent, links, attributes, kind)
+    return _recorded(_tracer, name, parent, links, attributes, kind)
 
 
 @contextmanager
 def _recorded(
-    name: str, parent: str | None, links: Iterable[str | None], attributes: Attributes | None, kind: SpanKind
+    tracer: Tracer,
+    name: str,
+    parent: str | None,
+    links: Iterable[str | None],
+    attributes: Attributes | None,
+    kind: SpanKind,
 ) -> Iterator[Span]:
     remote = parse_traceparent(parent)
-    found = trace.get_tracer(names.TRACER).start_span(
+    found = tracer.start_span(
         name,
         context=trace.set_span_in_context(NonRecordingSpan(remote)) if remote else None,
         kind=kind,
@@ -114,16 +130,26 @@ def _recorded(
 
 
 def batch_span(
-    name: str, traces: Iterable[str | None], attributes: Attributes | None = None
+    name: str,
+    traces: Iterable[str | None],
+    attributes: Attributes | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
 ) -> AbstractContextManager[Span]:
-    """The span of work done for several events at once: a child where all belong to one trace, else linked to each."""
-    if not is_recording():
+    """The span of work done for several events at once: in their trace where all belong to one, else linked to each.
+
+    In that trace it is a child of the span open here, or else of the first event's. It is linked to every other event, so
+    that from each event what was done for it can be found.
+    """
+    if _tracer is None:
         return _UNRECORDED
     served = list(dict.fromkeys(one for one in traces if one))
-    ids = {one.split("-")[1] for one in served if one.count("-") == 3}
+    ids = {one[3:35] for one in served}
+    here = current_traceparent()
+    parent = None
     if len(ids) == 1:
-        return _recorded(name, served[0], served[1:], attributes, SpanKind.INTERNAL)
-    return _recorded(name, None, served[:_MOST_LINKS], attributes, SpanKind.INTERNAL)
+        parent = here if here is not None and here[3:35] in ids else served[0]
+    links = [one for one in served if one != parent]
+    return _recorded(_tracer, name, parent, links[:_MOST_LINKS], attributes, kind)
 
 
 def within(traceparent: str | None) -> AbstractContextManager[None]:
