@@ -6,7 +6,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from atelier_hosting.process import SERVICES
 from atelier_hosting.topics import declared
 from atelier_standalone.client import Client
 
-from infra.dev.processes import Process, free_port
+from infra.dev.processes import Process, Running, free_port, launch
 
 
 @dataclass
@@ -43,7 +43,8 @@ class Replica:
 class House:
     """``replicas`` processes of each service over one broker and one database server, all in ``folder``.
 
-    ``prefix`` keeps its topics, groups and databases apart from those of other houses on the same servers.
+    ``prefix`` keeps its topics, groups and databases apart from those of other houses on the same servers. ``replicas_of`` and
+    ``settings_of`` say what differs for single services.
     """
 
     folder: Path
@@ -56,12 +57,17 @@ class House:
     master_key: bytes | None = None
     """What profile wraps its keys with; none: a new one, and with it other pseudonyms."""
     settings: Mapping[str, str] = field(default_factory=dict)
+    replicas_of: Mapping[str, int] = field(default_factory=dict)
+    settings_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    launch: Callable[[Process], Running] = launch
     running: list[Replica] = field(default_factory=list)
 
     def start(self) -> None:
         """Start all of them at once and wait until each is ready. Raises RuntimeError naming the one that is not."""
         addresses = {
-            (service, number): (free_port(), free_port()) for service in SERVICES for number in range(self.replicas)
+            (service, number): (free_port(), free_port())
+            for service in SERVICES
+            for number in range(self.replicas_of.get(service, self.replicas))
         }
         neighbours = " ".join(f"{service}=127.0.0.1:{addresses[service, 0][1]}" for service in SERVICES)
         (self.folder / "keys").mkdir(parents=True, exist_ok=True)
@@ -75,13 +81,31 @@ class House:
         for replica in self.running:
             replica.process.wait()
 
+    def of(self, service: str) -> list[Replica]:
+        """The replicas of a service, dead or alive."""
+        return [one for one in self.running if one.service == service]
+
+    def database(self, service: str) -> str:
+        """The name of a service's database."""
+        return f"{self.prefix}{service}".replace(".", "_")
+
+    def add(self, service: str) -> Replica:
+        """One more replica, not started. Who removes it from ``running`` stops it first."""
+        like = self.of(service)
+        number = max(one.number for one in like) + 1
+        assert like[0].process.env is not None
+        neighbours = like[0].process.env["ATELIER_NEIGHBOURS"]
+        replica = self._replica(service, number, free_port(), free_port(), neighbours)
+        self.running.append(replica)
+        return replica
+
     def _replica(self, service: str, number: int, http: int, grpc: int, neighbours: str) -> Replica:
         data = self.folder / f"{service}-{number}"
         data.mkdir(parents=True, exist_ok=True)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")},
             "ATELIER_MONGO": self.mongo,
-            "ATELIER_DATABASE": f"{self.prefix}{service}".replace(".", "_"),
+            "ATELIER_DATABASE": self.database(service),
             "ATELIER_KAFKA": self.kafka,
             "ATELIER_KAFKA_PREFIX": self.prefix,
             "ATELIER_NEIGHBOURS": neighbours,
@@ -93,6 +117,7 @@ class House:
             "ATELIER_LEASE_MS": str(self.lease_ms),
             "ATELIER_CLOCK": "simulated" if self.simulated else "system",
             **self.settings,
+            **self.settings_of.get(service, {}),
         }
         command = [sys.executable, "-m", "atelier_standalone", "serve", service]
         process = Process(
@@ -102,6 +127,7 @@ class House:
             lambda: is_ready(f"http://127.0.0.1:{http}"),
             environment,
             seconds=120.0,
+            launch=self.launch,
         )
         return Replica(service, number, http, grpc, process)
 
@@ -146,7 +172,7 @@ class _ByPath(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         parts = request.url.path.split("/")
         service = parts[1] if parts[1] in SERVICES else request.headers.get("x-service", "") or parts[4]
-        alive = [one for one in self._house.running if one.service == service]
+        alive = [one for one in self._house.of(service) if one.process.alive] or self._house.of(service)
         replica = alive[next(self._turns[service]) % len(alive)]
         request.url = request.url.copy_with(host="127.0.0.1", port=replica.http)
         return await self._inner.handle_async_request(request)
@@ -160,18 +186,22 @@ class HouseClient(Client):
 
     def __init__(self, http: httpx.AsyncClient, house: House) -> None:
         super().__init__(http, None)
-        self._http = http
+        self.http = http
         self._house = house
 
     async def logs(self) -> dict[str, dict[str, Any]]:
         """Head and backlog of each service's log."""
         found = {}
         for service in SERVICES:
-            answer = await self._http.get("/operator/v1/logs", headers={"x-service": service})
-            answer.raise_for_status()
-            for one in answer.json()["logs"]:
+            for one in (await self.ask(service, "/operator/v1/logs"))["logs"]:
                 found[one["service"]] = one
         return found
+
+    async def ask(self, service: str, path: str) -> Any:
+        """What one service answers at a path that all have."""
+        answer = await self.http.get(path, headers={"x-service": service})
+        answer.raise_for_status()
+        return answer.json()
 
     async def heads(self) -> dict[str, int]:
         return {name: one["head"] for name, one in (await self.logs()).items()}
@@ -179,7 +209,7 @@ class HouseClient(Client):
     async def move_clock(self, now: int) -> None:
         """Let domain time go on in every process."""
         for replica in self._house.running:
-            async with httpx.AsyncClient(headers=self._http.headers, trust_env=False) as http:
+            async with httpx.AsyncClient(headers=self.http.headers, trust_env=False) as http:
                 (await http.post(f"{replica.url}/operator/v1/clock", json={"now_ms": now})).raise_for_status()
 
     async def settle(self) -> None:
@@ -199,7 +229,7 @@ class HouseClient(Client):
         """What ``atelier events verify`` finds, by service."""
         found: dict[str, list[Any]] = {}
         for service in SERVICES:
-            answer = await self._http.post("/operator/v1/verify", headers={"x-service": service})
+            answer = await self.http.post("/operator/v1/verify", headers={"x-service": service})
             if answer.status_code != 404:
                 answer.raise_for_status()
                 found |= answer.json()["violations"]

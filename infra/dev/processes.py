@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 
 def free_port() -> int:
@@ -25,6 +26,24 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Running(Protocol):
+    """What is asked of a process that was started; what ``subprocess`` gives does it."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+
+
+def launch(process: "Process") -> Running:
+    """As a program of its own, at the head of its own session."""
+    with process.log.open("ab") as log:
+        return subprocess.Popen(
+            process.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=process.env, start_new_session=True
+        )
+
+
 @dataclass
 class Process:
     """A server's process. ``command`` is kept so that a test may start it again after having killed it."""
@@ -35,19 +54,22 @@ class Process:
     ready: Callable[[], bool]
     env: dict[str, str] | None = None
     seconds: float = 60.0
-    running: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    launch: Callable[["Process"], Running] = launch
+    running: Running | None = field(default=None, repr=False)
 
     @property
     def pid(self) -> int:
         assert self.running is not None
         return self.running.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs; one that is paused does."""
+        return self.running is not None and self.running.poll() is None
+
     def start(self, *, wait: bool = True) -> None:
         """Start, and wait until it is ready. Raises RuntimeError with the end of its log where it is not in time."""
-        with self.log.open("ab") as log:
-            self.running = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, start_new_session=True
-            )
+        self.running = self.launch(self)
         if wait:
             self.wait()
 
@@ -65,14 +87,22 @@ class Process:
 
     def ask_to_end(self) -> None:
         """As SIGTERM, without waiting."""
-        if self.running is not None and self.running.poll() is None:
+        if self.running is not None and self.alive:
             self.running.terminate()
+
+    def pause(self) -> None:
+        """As SIGSTOP of the process and of those it started: it does nothing until :meth:`resume`, and does not know."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """As SIGCONT."""
+        os.killpg(self.pid, signal.SIGCONT)
 
     def stop(self, patience: float = 20.0) -> None:
         """Ask it to end; where it does not within ``patience`` seconds, kill it."""
         if self.running is None:
             return
-        if self.running.poll() is None:
+        if self.alive:
             self.running.terminate()
             try:
                 self.running.wait(patience)
@@ -82,7 +112,7 @@ class Process:
 
     def kill(self) -> None:
         """As ``kill -9`` of the process and of those it started."""
-        if self.running is not None and self.running.poll() is None:
+        if self.running is not None and self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.running.pid, signal.SIGKILL)
             self.running.wait()

@@ -1,0 +1,77 @@
+"""What must hold after every fault. Each returns what is wrong, in words; nothing, if all is well."""
+
+from collections import Counter
+from typing import Any
+
+import httpx
+from atelier_hosting.process import SERVICES
+
+from infra.dev.house import HouseClient
+from tests.faults.servers.load import XAPI, Provider, Reader
+
+_AT_ONCE = 500
+
+
+async def acknowledged_once(client: HouseClient, provider: Provider, learner_ids: dict[str, str]) -> list[str]:
+    """Everything acknowledged is read back by its id, stands once in the log, and counts once in its learner's mastery."""
+    wrong = list(provider.surprises)
+    for statement in provider.acknowledged:
+        try:
+            answer = await client.http.get(
+                "/assessment/xapi/statements", params={"statementId": statement}, headers=XAPI
+            )
+        except httpx.TransportError as error:
+            wrong.append(f"acknowledged statement {statement} cannot be read: {error!r}")
+            continue
+        if not answer.is_success or answer.json()["id"] != statement:
+            wrong.append(f"acknowledged statement {statement} cannot be read: {answer.status_code} {answer.text[:200]}")
+    recorded = Counter(
+        commit["stream"]
+        for commit in await _log(client, "assessment")
+        for event in commit["events"]
+        if event["type"] == "EvidenceRecorded"
+    )
+    wrong += [f"{stream} holds its evidence {times} times" for stream, times in recorded.items() if times > 1]
+    if sum(recorded.values()) != len(provider.acknowledged):
+        wrong.append(f"{len(provider.acknowledged)} acknowledged, {sum(recorded.values())} in the log")
+    counted = 0
+    for learner_id in learner_ids.values():
+        mastery = (await client.get(f"/assessment/v1/learners/{learner_id}/mastery"))["mastery"]
+        counted += sum(one["evidence_count"] for one in mastery)
+    if counted != sum(recorded.values()):
+        wrong.append(f"mastery counts {counted} pieces of evidence, the log holds {sum(recorded.values())}")
+    return wrong
+
+
+async def sound(client: HouseClient) -> list[str]:
+    """What ``atelier events verify`` finds: positions dense, order per stream, read models equal to a rebuild, copies complete."""
+    return [f"{service}: {one}" for service, found in (await client.violations()).items() for one in found]
+
+
+async def nothing_parked(client: HouseClient) -> list[str]:
+    return [f"parked: {one}" for one in await parked(client)]
+
+
+async def parked(client: HouseClient) -> list[dict[str, Any]]:
+    """Every parked key of every service."""
+    return [one for service in SERVICES for one in (await client.ask(service, "/operator/v1/parked"))["parked"]]
+
+
+def readable(reader: Reader) -> list[str]:
+    """A published week was readable at every look: of two replicas, one at least answered."""
+    if reader.failed:
+        return [
+            f"{reader.failed} of {reader.reads + reader.failed} reads failed, {reader.worst:.1f} s: {reader.last_failure}"
+        ]
+    return [] if reader.reads else ["nobody read the published week"]
+
+
+async def _log(client: HouseClient, service: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after = 0
+    while page := await client.get(f"/operator/v1/logs/{service}/events", after=after, limit=_AT_ONCE):
+        if not page["events"]:
+            break
+        found += page["events"]
+        after = page["next_after"]
+    return found

@@ -1,0 +1,242 @@
+"""A house on real servers that a fault may break, and a district in it that lives through the fault."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from atelier_common.documents.mongo import connect
+from atelier_common.documents.port import SYSTEM
+from atelier_common.lease import LEASES
+from atelier_hosting.process import SERVICES
+
+from infra.dev import kafka, mongo
+from infra.dev.house import House, HouseClient, Replica
+from infra.dev.proxy import Proxy
+from tests.faults.servers import checkers
+from tests.faults.servers.load import Provider, Reader
+from tests.faults.servers.nursery import Nursery
+from tests.support import school
+
+LEASE_MS = 2_000
+WEEK = "2040-W10"
+_ROLES = ("district-admin", "operator", "partner")
+PATIENCE = 90.0
+_LARGE = 1_000
+_TENANTS = itertools.count(1)
+
+
+@dataclass
+class Servers:
+    """Servers that a test may kill: nobody else uses them."""
+
+    kafka: kafka.Kafka
+    mongo: mongo.Mongo
+    nursery: Nursery
+
+    def stop(self) -> None:
+        self.nursery.stop()
+        self.kafka.stop()
+        self.mongo.stop()
+
+
+@dataclass
+class District:
+    """The fictional school as one tenant: its people, and every statement of theirs that was ever acknowledged."""
+
+    tenant: str
+    people: Sequence[school.Pupil]
+    learner_ids: dict[str, str]
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+
+@dataclass
+class Stage:
+    """What a fault may lay hands on. Its district lives through one fault after the other, until it has grown large."""
+
+    house: House
+    servers: Servers
+    proxies: dict[str, Proxy]
+    district: District | None = None
+
+    async def leader(self, service: str, lease: str = "") -> Replica:
+        """Who holds the lease that followers of the log (or ``sequencer``) work under."""
+        documents = connect(self.servers.mongo.address, self.house.database(service))
+        try:
+            held = await documents.find(SYSTEM, LEASES, lease or f"{service}:followers")
+        finally:
+            await documents.close()
+        assert held is not None
+        return next(one for one in self.house.of(service) if f"{one.service}-{one.number}" == held["owner"])
+
+    async def whole(self) -> None:
+        """Until every process runs and says that it is ready."""
+        for replica in self.house.running:
+            if not replica.process.alive:
+                replica.process.start(wait=False)
+        for replica in self.house.running:
+            await asyncio.to_thread(replica.process.wait)
+
+    async def populated(self) -> District:
+        """The district, brought in and planned where there is none yet or the one before has become slow to check."""
+        if self.district is None or len(self.district.acknowledged) > _LARGE:
+            self.district = await _bring_in(self.house)
+        return self.district
+
+
+@dataclass
+class Scene:
+    """One run of a fault: the stage, a client in the district, and what goes on there meanwhile.
+
+    ``long`` asks for the full duration where a fault has a short form.
+    """
+
+    stage: Stage
+    district: District
+    client: HouseClient
+    random: Random
+    provider: Provider
+    reader: Reader
+    long: bool = False
+
+    @property
+    def house(self) -> House:
+        return self.stage.house
+
+
+Fault = Callable[[Scene], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run came to. Times in seconds; ``wrong`` is empty where every promise was kept."""
+
+    fault: str
+    seed: int
+    acknowledged: int
+    refused: int
+    unreadable: float
+    recovery: float
+    wrong: list[str]
+
+
+async def live_through(fault: Fault, stage: Stage, seed: int, *, long: bool = False) -> Outcome:
+    """Evidence is posted and a published week read before, during and after the fault; then all checkers."""
+    district = await stage.populated()
+    before = len(district.acknowledged)
+    async with stage.house.client(district.tenant, _ROLES) as client:
+        learner_id = district.learner_ids[district.people[seed % len(district.people)].sourced_id]
+        token = stage.house.issuer().issue(district.tenant, "a-learner", ("student",), 24 * 60, [learner_id])
+        provider = Provider(client.http, district.people, district.acknowledged, district.numbers)
+        scene = Scene(stage, district, client, Random(seed), provider, Reader(stage.house, token, learner_id), long)
+        posting, reading = asyncio.create_task(provider.run()), asyncio.create_task(scene.reader.run())
+        try:
+            await asyncio.sleep(scene.random.uniform(0.5, 1.5))
+            await fault(scene)
+            over = time.monotonic()
+            await stage.whole()
+            await asyncio.sleep(0.5)
+            await _ended(posting)
+            await provider.finish(PATIENCE)
+            await settled(client)
+            recovery = time.monotonic() - over
+        finally:
+            await _ended(posting)
+            await _ended(reading)
+        wrong = [
+            *await checkers.acknowledged_once(client, provider, district.learner_ids),
+            *await checkers.sound(client),
+            *await checkers.nothing_parked(client),
+            *checkers.readable(scene.reader),
+        ]
+    done = len(district.acknowledged) - before
+    return Outcome(fault.__name__, seed, done, provider.refused, scene.reader.worst, recovery, wrong)
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    """Cancelled; what it died of before is raised."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _bring_in(house: House) -> District:
+    """Framework, roster, some evidence; the week planned and published."""
+    tenant, people = f"fault-{next(_TENANTS)}", school.pupils()
+    plans = f"/scheduling/v1/sites/{school.SITE}/plans"
+    async with house.client(tenant, _ROLES) as client:
+        await client.send("/pathing/v1/frameworks", school.case_package(), "application/json")
+        await client.send("/profile/v1/roster-imports", school.roster_zip(people), "application/zip")
+        await settled(client)
+        await client.put(f"/scheduling/v1/sites/{school.SITE}", school.site_description(school.studios(), people))
+        await settled(client)
+        await client.post(plans, week=WEEK)
+        await settled(client)
+        await client.post(f"{plans}/{WEEK}/publication", {"acknowledge_owed": True})
+        await settled(client)
+        found = (await client.get("/profile/v1/learners", limit=100))["items"]
+    names = {one.name: one.sourced_id for one in people}
+    return District(tenant, people, {names[one["display_name"]]: one["learner_id"] for one in found})
+
+
+async def settled(client: HouseClient) -> None:
+    """Everything accepted has gone all the way through. What cannot be asked yet is asked again; raises TimeoutError in the end."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await client.settle()
+                return
+            except httpx.HTTPError:
+                await asyncio.sleep(0.3)
+
+
+@contextmanager
+def servers(folder: Path, brokers: int = 1) -> Iterator[Servers]:
+    started = Servers(
+        kafka.start(folder / "kafka", brokers), mongo.start(folder / "mongo"), Nursery(folder / "nursery.log")
+    )
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+@contextmanager
+def house(folder: Path, on: Servers, **different: Any) -> Iterator["Stage"]:
+    """Four services, assessment and scheduling doubled, each reaching the database through a proxy of its own."""
+    port = urlsplit(on.mongo.address).port
+    assert port is not None
+    proxies = {service: Proxy(port) for service in SERVICES}
+    for proxy in proxies.values():
+        proxy.start()
+    through = {
+        service: {"ATELIER_MONGO": on.mongo.address.replace(f":{port}", f":{proxy.port}")}
+        for service, proxy in proxies.items()
+    }
+    shape: dict[str, Any] = {"replicas_of": {"assessment": 2, "scheduling": 2}, "settings_of": through, **different}
+    prefix = f"f{time.time_ns():x}."
+    built = House(
+        folder,
+        on.kafka.address,
+        on.mongo.address,
+        prefix,
+        lease_ms=LEASE_MS,
+        simulated=False,
+        launch=on.nursery.launch,
+        **shape,
+    )
+    try:
+        built.start()
+        yield Stage(built, on, proxies)
+    finally:
+        built.stop()
+        for proxy in proxies.values():
+            proxy.stop()
