@@ -5,7 +5,7 @@ from atelier_scheduling.engine.checks import adult_forbidden, learner_forbidden
 from atelier_scheduling.engine.demand import Demands
 from atelier_scheduling.engine.facts import Facts
 from atelier_scheduling.engine.ledger import adult_lines, learner_lines, unserved
-from atelier_scheduling.engine.metrics import alarms, measure
+from atelier_scheduling.engine.metrics import Tally, alarms
 from atelier_scheduling.engine.needs import FocusKind
 from atelier_scheduling.engine.overrides import OverrideOutcome
 from atelier_scheduling.engine.plan import Attendance, LedgerLine, Plan, Presence, Receipt
@@ -50,7 +50,7 @@ def assemble(
     ledger += [line for one in range(len(facts.adults)) for line in adult_lines(table, one)]
     left = [row for one in range(len(facts.learners)) for row in unserved(facts, demands, one, reasons)]
     studios = as_studios(facts, drafts, seed)
-    metrics = measure(table, demands, tuple(ledger), (0, 0), len(studios))
+    metrics = Tally(table, demands).metrics(tuple(ledger), (0, 0), len(studios))
     return Plan(
         problem.site,
         problem.week,

@@ -7,7 +7,7 @@ from typing import ClassVar
 from atelier_scheduling.engine.needs import Need
 from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.people import Adult, Learner
-from atelier_scheduling.engine.plan import Infeasible, Plan, PlanDiff
+from atelier_scheduling.engine.plan import Attendance, Infeasible, Plan, PlanDiff
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.times import Interval
 
@@ -117,7 +117,8 @@ class Changes:
 class Repaired:
     """The problem after the changes, the plan for it (or why there can be none), and what differs from the plan
     before. ``whole``: the repair did not hold and the whole week was planned again, the previous plan kept as closely
-    as possible. ``touched``: only these learners can differ (``None``: anybody). ``changed``: somebody would see a
+    as possible. ``touched``: only these learners can differ (``None``: anybody). ``rows``: the attendances given up and
+    those taken on, where the repair counted them. ``changed``: somebody would see a
     difference or asks for something else; if not, the plan before is as good an answer. ``answered``: the changes that
     problem and plan take in, where they are not all (``None``: all)."""
 
@@ -126,5 +127,6 @@ class Repaired:
     difference: PlanDiff | None = None
     whole: bool = False
     touched: frozenset[str] | None = None
+    rows: tuple[tuple[Attendance, ...], tuple[Attendance, ...]] | None = None
     changed: bool = True
     answered: Changes | None = None

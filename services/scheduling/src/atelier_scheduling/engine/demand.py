@@ -2,10 +2,11 @@
 now is worth."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from atelier_scheduling.engine.facts import Cell, Facts, gates_met
-from atelier_scheduling.engine.needs import FocusKind, Need, NeedClass, Period
+from atelier_scheduling.engine.needs import Focus, FocusKind, Need, NeedClass, Period
 from atelier_scheduling.engine.people import AccommodationKind
 from atelier_scheduling.engine.policy import SessionKind
 from atelier_scheduling.engine.timetable import Meeting, Seat
@@ -21,6 +22,8 @@ GROUPED = (
 )
 PRACTISED = (FocusKind.COMPETENCY, FocusKind.PROJECT)
 BY_SLOT = (FocusKind.LUNCH, FocusKind.RECESS, FocusKind.HOME, FocusKind.STUDY)
+_Serving = tuple[str, bool, bool, Focus | None]
+"""All of a meeting that decides which needs it serves: kind, whether it delivers, whether it is ground, focus."""
 _CLASS_POINTS = {NeedClass.SAFETY: 20.0, NeedClass.OBLIGATION: 8.0, NeedClass.PREFERENCE: 1.0}
 
 
@@ -50,6 +53,8 @@ class Demands:
         self.facts = facts
         self.of: list[list[Demand]] = []
         self.by_need: dict[str, Demand] = {}
+        self._by_focus: dict[Focus, dict[str, Demand]] = defaultdict(dict)
+        self._served: list[dict[_Serving, list[Demand]]] = [{} for _ in facts.learners]
         self.subject_need: list[dict[str, Demand]] = [{} for _ in facts.learners]
         self.subject_days: list[dict[tuple[str, int], int]] = [defaultdict(int) for _ in facts.learners]
         for learner in range(len(facts.learners)):
@@ -64,9 +69,12 @@ class Demands:
         """Read the needs of one learner anew (nothing credited)."""
         for demand in self.of[learner]:
             self.by_need.pop(demand.need.id, None)
+            self._by_focus[demand.need.focus].pop(demand.need.id, None)
         self.of[learner] = [self._demand(need, learner) for need in self.facts.needs[learner]]
         for demand in self.of[learner]:
             self.by_need[demand.need.id] = demand
+            self._by_focus[demand.need.focus][demand.need.id] = demand
+        self._served[learner].clear()
         self.subject_days[learner].clear()
         self.subject_need[learner] = {
             demand.need.focus.subject_id: demand
@@ -82,6 +90,10 @@ class Demands:
         minutes = need.minutes * session_factor(facts, need, learner)
         due = max(0, int(minutes * days) - need.already_minutes)
         return Demand(need, learner, due, max(0, need.times * days) if due or not need.minutes else 0)
+
+    def asking(self, focus: Focus | None) -> Iterable[Demand]:
+        """Everybody's demands for the very focus, in no order."""
+        return self._by_focus[focus].values() if focus in self._by_focus else ()
 
     def serves(self, demand: Demand, meeting: Meeting) -> bool:
         """Whether minutes in this meeting count for the need: its focus (or its subject) and one of its kinds, and
@@ -107,18 +119,24 @@ class Demands:
             return
         meeting = seat.session
         day = self.facts.cells[meeting.cell].day
-        served = []
         minutes = seat.end - seat.start
-        for demand in self.of[seat.learner]:
-            if self.serves(demand, meeting):
-                demand.minutes += minutes
-                demand.times += 1
-                demand.days.append(day)
-                demand.last_end = max(demand.last_end, seat.end)
-                served.append(demand.need.id)
-        seat.needs = tuple(served)
+        served = self._served_by(seat.learner, meeting)
+        for demand in served:
+            demand.minutes += minutes
+            demand.times += 1
+            demand.days.append(day)
+            demand.last_end = max(demand.last_end, seat.end)
+        seat.needs = tuple([demand.need.id for demand in served])
         if meeting.focus and meeting.focus.subject and not meeting.base:
             self.subject_days[seat.learner][meeting.focus.subject, day] += minutes
+
+    def _served_by(self, learner: int, meeting: Meeting) -> list[Demand]:
+        """The learner's demands that a meeting serves; a week has many meetings that serve the same."""
+        known = self._served[learner]
+        asked = meeting.kind.id, meeting.delivers, meeting.base, meeting.focus
+        if asked not in known:
+            known[asked] = [demand for demand in self.of[learner] if self.serves(demand, meeting)]
+        return known[asked]
 
     def uncredit(self, seat: Seat) -> None:
         """Undo ``credit``."""

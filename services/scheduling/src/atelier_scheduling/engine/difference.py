@@ -1,11 +1,14 @@
 """What differs between two plans for each person, and which moves were forced."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
 from atelier_scheduling.engine.plan import Attendance, Move, Plan, PlanDiff, Presence, SessionChange
 from atelier_scheduling.engine.sessions import Session
 from atelier_scheduling.engine.times import Interval
+
+Row = TypeVar("Row")
 
 
 def shows(before: Plan, after: Plan) -> bool:
@@ -20,22 +23,49 @@ def shows(before: Plan, after: Plan) -> bool:
     )
 
 
+def differing(
+    before: Iterable[Row], after: Iterable[Row], key: Callable[[Row], Hashable]
+) -> tuple[list[Row], list[Row]]:
+    """Which of the rows before are not among those after, and the other way round. Rows of one key are the same if they are equal."""
+    left = {key(row): row for row in before}
+    new = []
+    for row in after:
+        was = left.get(key(row))
+        if was is not None and (was is row or was == row):
+            del left[key(row)]
+        else:
+            new.append(row)
+    return list(left.values()), new
+
+
+def apart(before: tuple[Row, ...], after: tuple[Row, ...]) -> tuple[list[Row], list[Row]]:
+    """The rows that are not the very same objects on both sides: all that can differ, found without looking into them."""
+    if before is after:
+        return [], []
+    here, there = set(map(id, before)), set(map(id, after))
+    return [row for row in before if id(row) not in there], [row for row in after if id(row) not in here]
+
+
 def difference(
-    before: Plan, after: Plan, forced: dict[str, str] | None = None, touched: Collection[str] | None = None
+    before: Plan,
+    after: Plan,
+    forced: dict[str, str] | None = None,
+    rows: tuple[Sequence[Attendance], Sequence[Attendance]] | None = None,
 ) -> PlanDiff:
     """Moves and session changes from ``before`` to ``after``. ``forced``: per learner id the code of what forced
-    their moves; a move is also forced when the session it leaves is gone or has another adult or zone. ``touched``:
-    only these learners can differ."""
+    their moves; a move is also forced when the session it leaves is gone or has another adult or zone. ``rows``: the
+    attendances of each that are not in the other, where they are known."""
     forced = forced or {}
-    old = {session.id: session for session in before.sessions}
-    new = {session.id: session for session in after.sessions}
+    gone_sessions, new_sessions = apart(before.sessions, after.sessions)
+    old = {session.id: session for session in gone_sessions}
+    new = {session.id: session for session in new_sessions}
     changes = [
         SessionChange(name, old.get(name), new.get(name))
         for name in sorted(old.keys() | new.keys())
-        if old.get(name) is not new.get(name) and old.get(name) != new.get(name)
+        if old.get(name) != new.get(name)
     ]
     gone = {change.session for change in changes if change.after is None or _other_hands(change.before, change.after)}
-    moves = _moves(_of(before, touched), _of(after, touched), gone, forced)
+    moves = _moves(*(rows or apart(before.attendances, after.attendances)), gone, forced)
     adults = {
         member.adult
         for change in changes
@@ -61,12 +91,8 @@ def _other_hands(one: Session | None, other: Session | None) -> bool:
     return (one.zone, one.staff, one.interval) != (other.zone, other.staff, other.interval)
 
 
-def _of(plan: Plan, touched: Collection[str] | None) -> tuple[Attendance, ...]:
-    return plan.attendances if touched is None else tuple(row for row in plan.attendances if row.learner in touched)
-
-
 def _moves(
-    before: tuple[Attendance, ...], after: tuple[Attendance, ...], gone: set[str], forced: dict[str, str]
+    before: Sequence[Attendance], after: Sequence[Attendance], gone: set[str], forced: dict[str, str]
 ) -> list[Move]:
     left, right = _changed(before, after)
     moves = []
@@ -83,24 +109,15 @@ def _moves(
 
 
 def _changed(
-    before: tuple[Attendance, ...], after: tuple[Attendance, ...]
+    before: Sequence[Attendance], after: Sequence[Attendance]
 ) -> tuple[dict[str, list[Attendance]], dict[str, list[Attendance]]]:
     """Present attendances that are only on one side, by learner."""
-    same = {id(row) for row in before} & {id(row) for row in after}
+    present = [[row for row in rows if row.presence is Presence.PRESENT] for rows in (before, after)]
+    keys = [{(row.learner, row.session, row.interval) for row in rows} for rows in present]
     sides: list[dict[str, list[Attendance]]] = []
-    keys = [
-        {
-            (row.learner, row.session, row.interval)
-            for row in rows
-            if id(row) not in same and row.presence is Presence.PRESENT
-        }
-        for rows in (before, after)
-    ]
-    for rows, other in ((before, keys[1]), (after, keys[0])):
+    for rows, other in ((present[0], keys[1]), (present[1], keys[0])):
         found: dict[str, list[Attendance]] = defaultdict(list)
         for row in rows:
-            if id(row) in same or row.presence is not Presence.PRESENT:
-                continue
             if (row.learner, row.session, row.interval) not in other:
                 found[row.learner].append(row)
         sides.append(found)

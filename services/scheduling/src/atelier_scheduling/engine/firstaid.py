@@ -26,7 +26,7 @@ from atelier_scheduling.engine.needs import Need
 from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
-from atelier_scheduling.engine.redrawing import redrawn
+from atelier_scheduling.engine.redrawing import Drawing, Redrawn
 from atelier_scheduling.engine.reseating import Reseating
 from atelier_scheduling.engine.restoring import recount
 from atelier_scheduling.engine.standingin import StandingIn
@@ -45,6 +45,7 @@ class FirstAid:
         self.work = Worktable(problem, plan)
         self._reseating = Reseating(self.work)
         self._standing_in = StandingIn(self.work, self._reseating)
+        self._drawing = Drawing(self.work)
 
     def asked_anew(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """The changes without those by which no more than more is known of a learner who asks for the same as before."""
@@ -66,9 +67,11 @@ class FirstAid:
         after = sorted(needs_after(tuple(before), change), key=lambda need: need.id)
         return list(map(_ASKED, after)) == list(map(_ASKED, before))
 
-    def mend(self, after: SiteProblem, changes: tuple[Change, ...], digest: str, seed: int, effort: int) -> Plan | None:
-        """The plan after the changes, or ``None`` if it takes more than first aid (then this object must not be used
-        again)."""
+    def mend(
+        self, after: SiteProblem, changes: tuple[Change, ...], digest: str, seed: int, effort: int
+    ) -> Redrawn | None:
+        """The plan after the changes and which attendances are others, or ``None`` if it takes more than first aid
+        (then this object must not be used again)."""
         before, decisions = self.work.problem, self.work.decisions
         self.work.take_up(after)
         held = decisions.minutes()
@@ -82,8 +85,9 @@ class FirstAid:
         if any(now.get(key, 0) < minutes for key, minutes in held.items()):
             # What a person decided does not stand any more: whether it is suspended takes the whole week.
             return None
-        self.work.plan = redrawn(self.work, digest, seed, effort)
-        return self.work.plan
+        redrawn = self._drawing.redraw(digest, seed, effort)
+        self.work.plan = redrawn.plan
+        return redrawn
 
     @property
     def touched(self) -> set[str]:

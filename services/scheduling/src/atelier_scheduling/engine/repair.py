@@ -66,8 +66,9 @@ def repair(
         return replace(_planned_again(problem, plan, changes, effort, seed, written), answered=changes)
     _keep(aid)
     touched = frozenset(aid.touched)
-    differs = difference(plan, made, _forced(asked) | aid.work.forced, touched)
-    return Repaired(after, made, differs, touched=touched, answered=changes)
+    rows = made.gone, made.new
+    differs = difference(plan, made.plan, _forced(asked) | aid.work.forced, rows)
+    return Repaired(after, made.plan, differs, touched=touched, rows=rows, answered=changes)
 
 
 def _planned_again(

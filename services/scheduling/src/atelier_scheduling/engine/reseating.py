@@ -41,12 +41,7 @@ class Reseating:
             meeting = seat.session
             if seat.why[0] != SHOWN or not seat.present or meeting.start < work.free_from:
                 continue
-            waiting = [
-                demand
-                for rows in work.demands.of
-                for demand in rows
-                if demand.need.focus == meeting.focus and demand.need.is_open and not demand.met
-            ]
+            waiting = [one for one in work.demands.asking(meeting.focus) if one.need.is_open and not one.met]
             for demand in sorted(waiting, key=lambda one: (-work.sectioning.weight(one), one.need.id)):
                 if work.budget(demand.learner) > 0 and self._in_place_of_practice(demand, meeting):
                     work.touched.add(demand.learner)

@@ -1,12 +1,13 @@
 """What differs between two plans of one week, small enough to store for every proposal: ``apply(before, delta) == after``."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.changes import Change
+from atelier_scheduling.engine.difference import apart
 from atelier_scheduling.engine.overrides import OverrideOutcome
 from atelier_scheduling.engine.plan import Alarm, Attendance, LedgerLine, Metrics, Plan, Unserved
 from atelier_scheduling.engine.sessions import AdultTime, HomeGroup, Session, Studio
@@ -68,17 +69,18 @@ def difference(
     answers: str,
     before: Plan,
     after: Plan,
-    touched: Collection[str] | None = None,
+    rows: tuple[Sequence[Attendance], Sequence[Attendance]] | None = None,
 ) -> PlanDelta:
     """The delta from ``before``, known under the digest ``base``, to ``after``, which answers the changes in the part ``answers``.
-    ``touched``: only these learners' attendances can differ (``None``: anybody's)."""
+    ``rows``: the attendances of each that are not in the other, where they are known."""
     sessions_gone, sessions = _keyed(before.sessions, after.sessions, _session_key)
     ledger_gone, ledger = _keyed(before.obligations, after.obligations, _ledger_key)
     unserved_gone, unserved = _keyed(before.unserved, after.unserved, _unserved_key)
     studios_gone, studios = _keyed(before.studios, after.studios, _studio_key)
-    rows_gone, rows = _keyed(_of(before, touched), _of(after, touched), _attendance_order)
+    left, came = rows or (before.attendances, after.attendances)
+    rows_gone, attendances = _keyed(tuple(left), tuple(came), _attendance_order)
     rows_gone.sort()
-    rows.sort(key=_attendance_order)
+    attendances.sort(key=_attendance_order)
     return PlanDelta(
         base=base,
         stored_problem=stored_problem,
@@ -86,8 +88,8 @@ def difference(
         answers=answers,
         sessions_gone=tuple(sorted(sessions_gone)),
         sessions=tuple(sessions),
-        learners=tuple(sorted({row.learner for row in rows} | {learner for _, learner, _, _ in rows_gone})),
-        attendances=tuple(rows),
+        learners=tuple(sorted({row.learner for row in attendances} | {learner for _, learner, _, _ in rows_gone})),
+        attendances=tuple(attendances),
         attendances_gone=tuple(rows_gone),
         ledger_gone=tuple(sorted(ledger_gone)),
         ledger=tuple(ledger),
@@ -158,10 +160,6 @@ def _unserved_key(unserved: Unserved) -> str:
     return unserved.need
 
 
-def _of(plan: Plan, touched: Collection[str] | None) -> Iterable[Attendance]:
-    return plan.attendances if touched is None else [row for row in plan.attendances if row.learner in touched]
-
-
 def _attendances(before: Plan, delta: PlanDelta) -> tuple[Attendance, ...]:
     if delta.attendances_gone is None:
         moved = set(delta.learners)
@@ -170,11 +168,14 @@ def _attendances(before: Plan, delta: PlanDelta) -> tuple[Attendance, ...]:
     return _merged(before.attendances, delta.attendances_gone, delta.attendances, _attendance_order, _attendance_order)
 
 
-def _keyed(before: Iterable[Item], after: Iterable[Item], key: Callable[[Item], Any]) -> tuple[list[Any], list[Item]]:
-    held = {key(one): one for one in before}
-    kept = {key(one): one for one in after}
-    changed = [one for name, one in kept.items() if held.get(name) is not one and held.get(name) != one]
-    return [one for one in held if one not in kept], changed
+def _keyed(
+    before: tuple[Item, ...], after: tuple[Item, ...], key: Callable[[Item], Any]
+) -> tuple[list[Any], list[Item]]:
+    """Keys that left, and rows that came or are others."""
+    left, right = apart(before, after)
+    held = {key(one): one for one in left}
+    kept = {key(one): one for one in right}
+    return [name for name in held if name not in kept], [one for name, one in kept.items() if held.get(name) != one]
 
 
 def _merged(

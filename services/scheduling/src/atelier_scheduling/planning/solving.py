@@ -124,7 +124,7 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
     # Nothing is passed over where a change holds a sealed value: then all is stored as it came.
     stored = stored_changes if len(answered.changes) == len(asked.changes) else wire.write(answered)
     answers = hashlib.sha256(stored).hexdigest()
-    part = difference(base, state.stored_problem, answers, state.plan, made, repaired.touched).to_json()
+    part = difference(base, state.stored_problem, answers, state.plan, made, repaired.rows).to_json()
     digest = hashlib.sha256(part).hexdigest()
     if not trial:
         _keep(digest, _State(repaired.problem, made, state.stored_problem))
