@@ -75,6 +75,16 @@ def test_late_evidence_corrects_and_says_so():
     assert moved.corrected
 
 
+def test_the_newest_evidence_that_counts_is_named_in_order_of_time_performed_whatever_came_first():
+    set_aside = answer(9, attempt="again")
+    state = given_(*map(count, [answer(5), answer(2, attempt="again"), answer(1), answer(8), answer(4), set_aside]))
+    assert state.standing is not None
+    assert state.standing.belief.latest == ("evidence-004", "evidence-005", "evidence-008")
+    state = given_(*map(count, [answer(5), answer(4)]), WithdrawEvidence("evidence-005", "void", RULES, 1_000_000))
+    assert state.standing is not None
+    assert state.standing.belief.latest == ("evidence-004",)
+
+
 def test_late_evidence_that_unmakes_a_claim_is_an_event_of_its_own():
     right = [answer(place) for place in range(20, 25)]
     state = given_(*map(count, right))

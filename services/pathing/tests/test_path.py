@@ -115,46 +115,40 @@ def test_earning_a_prerequisite_opens_the_next_and_the_revision_names_its_eviden
     assert said.earned_count == 1
 
 
-def test_a_small_move_is_noted_and_makes_no_revision() -> None:
-    path = opened().given(noted("a", 0.50))
-    assert kinds(path.when(noted("a", 0.54))) == [MasteryNoted]
-    assert kinds(path.when(noted("a", 0.56))) == [MasteryNoted, PathRevised]
-
-
 @pytest.mark.parametrize(
-    "small",
+    "moved",
     [
-        {"estimate": 0.52},
+        {"estimate": 0.500001},
         {"uncertainty": 0.11},
         {"evidence_ids": ("evidence-1",)},
         {"without_progress": 1},
         {"failed_kind": "item"},
     ],
-    ids=lambda small: next(iter(small)),
+    ids=lambda moved: next(iter(moved)),
 )
-def test_what_was_too_small_for_a_revision_of_its_own_is_told_by_the_next(small: dict[str, Any]) -> None:
+def test_whatever_is_known_otherwise_of_a_published_step_is_told_at_once(moved: dict[str, Any]) -> None:
     def note(**said: Any) -> NoteMastery:
         return NoteMastery(
             NOW, "lrn_1", "f", "cause", (NotedMastery("a", **{"estimate": 0.5, "uncertainty": 0.1, **said}),)
         )
 
-    path = opened().given(note())
-    assert kinds(path.when(note(**small))) == [MasteryNoted]
-    step = revision(path.when(noted("d", 0.5))).frontier[0]
-    assert {name: getattr(step, name) for name in small} == small
+    step = revision(opened().given(note()).when(note(**moved))).frontier[0]
+    assert {name: getattr(step, name) for name in moved} == moved
 
 
-def test_becoming_certain_is_a_revision_however_small_the_move() -> None:
+def test_the_revision_names_the_evidence_that_is_new_and_the_step_all_that_is_latest() -> None:
+    path = opened().given(NoteMastery(NOW, "lrn_1", "f", "cause", (NotedMastery("a", 0.4, 0.1, False, ("e1", "e2")),)))
+    more = NotedMastery("a", 0.5, 0.1, False, ("e1", "e2", "e3"))
+    said = revision(path.when(NoteMastery(NOW, "lrn_1", "f", "cause", (more,))))
+    assert said.evidence_ids == ("e3",)
+    assert said.frontier[0].evidence_ids == ("e1", "e2", "e3")
+
+
+def test_what_becomes_certain_is_taught_rather_than_asked() -> None:
     path = opened().given(noted("a", 0.50, uncertainty=0.21))
     assert path.frontier[0] == ("a", "probe")
     assert kinds(path.when(noted("a", 0.51, uncertainty=0.19))) == [MasteryNoted, PathRevised]
     assert path.frontier[0] == ("a", "ready")
-
-
-def test_becoming_stuck_is_a_revision() -> None:
-    path = opened().given(noted("a", 0.50, without_progress=2))
-    said = revision(path.when(noted("a", 0.50, without_progress=3)))
-    assert said.frontier[0].without_progress == 3
 
 
 def test_the_same_number_again_is_an_accepted_no_op() -> None:
@@ -430,6 +424,32 @@ def test_a_revision_says_exactly_what_is_known_and_chosen_whatever_came_before(c
         earned = (earned | set(said.earned_now)) - set(said.no_longer_earned)
         assert earned == {key for key, known in path.state.estimates.items() if known.earned}
         assert said.frontier == _from_scratch(path.state)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ANSWERS, min_size=1, max_size=30), st.data())
+def test_however_the_same_answers_are_batched_the_last_revision_says_the_same(commands: list[Any], data: Any) -> None:
+    one_by_one, batched = opened(MANY), opened(MANY)
+    shown: dict[Path, set[str]] = {one_by_one: set(), batched: set()}
+
+    def tell(path: Path, changes: Sequence[NotedMastery]) -> None:
+        path.when(NoteMastery(NOW, "lrn_1", "f", "cause", tuple({one.competency_id: one for one in changes}.values())))
+        if path.said and isinstance(path.said[-1], PathRevised):
+            shown[path] |= set(path.said[-1].earned_now)
+            shown[path] -= set(path.said[-1].no_longer_earned)
+
+    changes = [change for command in commands for change in command.changes]
+    for change in changes:
+        tell(one_by_one, [change])
+    while changes:
+        size = data.draw(st.integers(1, len(changes)))
+        tell(batched, changes[:size])
+        changes = changes[size:]
+    one, other = one_by_one.state.published, batched.state.published
+    assert one is not None
+    assert other is not None
+    assert (one.frontier, one.gates_met, one.earned_count) == (other.frontier, other.gates_met, other.earned_count)
+    assert shown[one_by_one] == shown[batched]
 
 
 def _from_scratch(state: PathState) -> tuple[FrontierStep, ...]:

@@ -35,6 +35,16 @@ def test_a_revision_of_the_first_version_says_nothing_of_what_was_earned() -> No
     assert revised.revision == first["data"]["revision"]
 
 
+def test_a_revision_of_the_second_version_tells_the_same_as_one_of_the_third() -> None:
+    second, third = (
+        REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))
+        for sample in SAMPLES
+        if sample["type"] == "pathing.path.revised" and sample["version"] > 1
+    )
+    assert second == third
+    assert [step.subject for step in second.frontier] == ["Making", "Making"]
+
+
 def test_every_type_of_which_anything_leaves_is_declared() -> None:
     for sample in SAMPLES:
         event = REGISTRY.decode(StoredEvent(sample["type"], sample["version"], sample["data"]))

@@ -68,6 +68,7 @@ def changed(key: str, standing: Standing) -> MasteryChanged:
         opportunities_without_progress=belief.stalled,
         last_activity_kind=belief.activity,
         last_success=belief.success,
+        latest_evidence_ids=belief.latest,
     )
 
 

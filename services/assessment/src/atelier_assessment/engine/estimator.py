@@ -17,6 +17,8 @@ from atelier_assessment.engine.policy import MasteryPolicy
 
 DECIMALS = 9
 SHOWN_DECIMALS = 6
+_LATEST_BEFORE = 2
+"""With one more a belief names three pieces of evidence; all of it can be asked for."""
 _PROBIT = math.pi / 8.0
 _LARGEST_LOGIT = 12.0
 
@@ -27,7 +29,8 @@ class Belief:
 
     ``claimed_at`` is when the work was performed that first met the policy, ``claimed_by`` that evidence; later work never unmakes
     it. ``stalled`` counts independent work since the mean was last as high as ``best``; 0 once claimed: the stuck clock reads it.
-    ``performed_at``, ``activity`` and ``success`` are of the newest evidence that counted.
+    ``performed_at``, ``activity`` and ``success`` are of the newest evidence that counted, ``latest`` the newest few of all that did,
+    in order of time performed.
     """
 
     mean: float
@@ -41,6 +44,7 @@ class Belief:
     performed_at: int = 0
     activity: str = ""
     success: bool | None = None
+    latest: tuple[str, ...] = ()
 
     @property
     def estimate(self) -> float:
@@ -136,7 +140,7 @@ def _continue(
     """Fold ``history[begin:]`` onto the belief. One plain loop over local names, because late evidence folds a long history anew."""
     mean, variance, count, independent = belief.mean, belief.variance, belief.count, belief.independent
     claimed_at, claimed_by, best, stalled = belief.claimed_at, belief.claimed_by, belief.best, belief.stalled
-    newest = None
+    latest, newest = belief.latest, None
     kind_weights, supporting_only, enough = policy.kind_weights, policy.supporting_only, policy.independent_evidence
     items, ordinary, most = calibration.items, calibration.ordinary, calibration.prior_variance
     sqrt, exp, cut, confidence, drift = math.sqrt, math.exp, policy.cut, policy.confidence, calibration.drift
@@ -174,6 +178,7 @@ def _continue(
         if claimed_at is None and independent >= enough and mean - confidence * sqrt(variance) >= cut:
             claimed_at, claimed_by = observation.performed_at, observation.id
         newest = observation
+        latest = (*latest[-_LATEST_BEFORE:], observation.id)
     if newest is None:
         return belief
     return Belief(
@@ -188,6 +193,7 @@ def _continue(
         newest.performed_at,
         "" if newest.conditions is None else newest.conditions.activity,
         newest.success,
+        latest,
     )
 
 

@@ -121,7 +121,7 @@ def _note(command: NoteMastery, state: PathState, graph: Graph) -> list[PathEven
     if not events:
         return []
     reason = {"code": "mastery-changed", "competency_ids": [change.competency_id for change in news]}
-    evidence = tuple(dict.fromkeys(key for change in news for key in change.evidence_ids))
+    evidence = tuple(dict.fromkeys(key for change in news for key in _new_evidence(change, state)))
     return _with_revision(
         events,
         state,
@@ -157,9 +157,19 @@ def _is_news(change: NotedMastery, state: PathState) -> bool:
         return True
     if change.heard and change.heard <= known.heard:
         return False
-    heard = (known.estimate, known.uncertainty, known.earned, known.without_progress, known.failed_kind)
-    said = (change.estimate, change.uncertainty, change.earned, change.without_progress, change.failed_kind)
-    return heard != said or not set(change.evidence_ids) <= set(known.evidence_ids)
+    return (
+        known.estimate != change.estimate
+        or known.uncertainty != change.uncertainty
+        or known.earned != change.earned
+        or known.evidence_ids != change.evidence_ids
+        or known.without_progress != change.without_progress
+        or known.failed_kind != change.failed_kind
+    )
+
+
+def _new_evidence(change: NotedMastery, state: PathState) -> tuple[str, ...]:
+    known = state.estimates.get(change.competency_id)
+    return tuple(key for key in change.evidence_ids if known is None or key not in known.evidence_ids)
 
 
 def _expired(state: PathState, now: int) -> list[PathEvent]:

@@ -1,7 +1,7 @@
 """What happens to one learner's path in one framework."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from atelier_pathing.domain.registry import REGISTRY
 
@@ -13,7 +13,10 @@ GateMetBy = Literal["earned", "success-beyond", "credit", "waiver"]
 
 @dataclass(frozen=True, slots=True)
 class NotedMastery:
-    """The assessment service's present number for one competency, as pathing keeps it."""
+    """The assessment service's present number for one competency, as pathing keeps it.
+
+    ``evidence_ids`` are the newest behind it, in order of time performed; logs of early days hold the one that moved it.
+    """
 
     competency_id: str
     estimate: float
@@ -26,9 +29,11 @@ class NotedMastery:
     """Which saying of assessment's this is: they count up for each competency of a learner; 0 where it is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class FrontierStep:
-    """One competency of the frontier as published. Its rank is its place. Without evidence the numbers are absent."""
+class FrontierStep(NamedTuple):
+    """One competency of the frontier as published. Its rank is its place. Without evidence the numbers are absent.
+
+    Stored as a list of its fields, for a path of twenty steps is stored with nearly every answer.
+    """
 
     competency_id: str
     subject: str
@@ -157,7 +162,12 @@ def _without_earned(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "earned_now": [], "no_longer_earned": []}
 
 
-@REGISTRY.event("pathing.path.revised", version=2, upcasters=(_without_earned,))
+def _steps_by_name(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 of a revision named the fields of every step."""
+    return {**data, "frontier": [[step[name] for name in FrontierStep._fields] for step in data["frontier"]]}
+
+
+@REGISTRY.event("pathing.path.revised", version=3, upcasters=(_without_earned, _steps_by_name))
 @dataclass(frozen=True, slots=True)
 class PathRevised:
     """A new revision with the whole frontier that is published: the next steps of each subject, in rank order.

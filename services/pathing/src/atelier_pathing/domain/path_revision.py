@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from atelier_pathing.domain.path_events import AuthorRole, FrontierStep, GateMet, PathRevised, Tag
+from atelier_pathing.domain.path_events import AuthorRole, FrontierStep, GateMet, PathRevised, StepState, Tag
 from atelier_pathing.domain.path_state import PathState, standing_on
-from atelier_pathing.engine.estimates import BANDS, Estimate
-from atelier_pathing.engine.frontier import PerSubject, Step, frontier, met_by
+from atelier_pathing.engine.frontier import PerSubject, Step, met_by
+from atelier_pathing.engine.frontier import frontier as frontier_of
 from atelier_pathing.engine.graph import Graph
 from atelier_pathing.engine.standing import Standing
 
@@ -32,17 +32,22 @@ class Occasion:
 def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasion) -> PathRevised | None:
     """The revision that ``after`` calls for, or None.
 
-    One is due where set, order or state of the published frontier change, where an estimate in it has moved by 0.05
-    or more since it was published or crossed the band of certainty, where one has become stuck, where anything of the
-    framework was earned or is no longer, and on a person's edit.
+    What is published follows from the state alone, and one is due whenever it is not what was published last; also on a
+    person's edit, and where anything of the framework was earned or is no longer. So however the same facts come in, one
+    by one or many at once, the last revision says the same.
     """
-    standing = standing_on(after, graph)
-    told = {step.competency_id: step for step in before.frontier}
-    published = tuple(
-        [_published(step, told.get(step.competency_id), after) for step in _line(before, after, standing, occasion.now)]
+    standing, last = standing_on(after, graph), before.published
+    line = _line(before, after, standing, occasion.now)
+    frontier = tuple([_step(competency_id, subject, state, after) for competency_id, subject, state, *_ in line])
+    gates = last.gates_met if last is not None and line is last.frontier else _gates(standing, frontier, after)
+    earned_count = standing.earned_count
+    turned = _turned(after, graph) if last is not None else ()
+    as_published = last is not None and (frontier, gates, earned_count) == (
+        last.frontier,
+        last.gates_met,
+        last.earned_count,
     )
-    turned = _turned(after, graph) if before.revision else ()
-    if not turned and not occasion.always and not _differs(before.frontier, published, after):
+    if as_published and not turned and not occasion.always:
         return None
     return PathRevised(
         learner_id=after.learner_id,
@@ -53,9 +58,9 @@ def revision(before: PathState, after: PathState, graph: Graph, occasion: Occasi
         tag=occasion.tag,
         reason=occasion.reason,
         causes=occasion.causes,
-        frontier=published,
-        gates_met=_gates(standing, published, after),
-        earned_count=standing.earned_count,
+        frontier=frontier,
+        gates_met=gates,
+        earned_count=earned_count,
         evidence_ids=occasion.evidence_ids,
         at=occasion.now,
         earned_now=tuple(key for key in turned if after.estimates[key].earned),
@@ -68,7 +73,7 @@ def _line(before: PathState, after: PathState, standing: Standing, now: int) -> 
     same_ground = standing is before.standing and before.version == standing.graph.version
     if before.revision and same_ground and before.wishes == after.wishes:
         return before.frontier
-    return frontier(standing, after.wishes, now, PUBLISHED)
+    return frontier_of(standing, after.wishes, now, PUBLISHED)
 
 
 def _turned(after: PathState, graph: Graph) -> tuple[str, ...]:
@@ -76,49 +81,17 @@ def _turned(after: PathState, graph: Graph) -> tuple[str, ...]:
     return tuple(sorted((key for key in after.turned if key in graph.place), key=graph.place.__getitem__))
 
 
-def _differs(told: Sequence[FrontierStep], published: Sequence[FrontierStep], after: PathState) -> bool:
-    return len(told) != len(published) or any(
-        was is not now and _is_news(was, now, after.estimates.get(now.competency_id))
-        for was, now in zip(told, published, strict=True)
-    )
-
-
-def _is_news(told: FrontierStep, now: FrontierStep, known: Estimate | None) -> bool:
-    if (told.competency_id, told.subject, told.state, told.deferred_until) != (
-        now.competency_id,
-        now.subject,
-        now.state,
-        now.deferred_until,
-    ):
-        return True
-    if known is None:
-        return False
-    if told.estimate is None or told.uncertainty is None:
-        return True
-    return BANDS.moved(Estimate(told.estimate, told.uncertainty, without_progress=told.without_progress), known)
-
-
-def _published(step: FrontierStep | Step, told: FrontierStep | None, after: PathState) -> FrontierStep:
-    """The step with all that is known of it now; ``told`` itself where that says the same already."""
-    competency_id = step.competency_id
+def _step(competency_id: str, subject: str, state: StepState, after: PathState) -> FrontierStep:
+    """The step with all that is known of it."""
     known = after.estimates.get(competency_id)
     origin: AuthorRole = after.first_by if competency_id in after.first else "engine"
-    until = after.deferred.get(competency_id) if step.state == "deferred" else None
-    if (
-        told is not None
-        and told.state == step.state
-        and told.subject == step.subject
-        and told.origin == origin
-        and told.deferred_until == until
-        and _says(told, known)
-    ):
-        return told
+    until = after.deferred.get(competency_id) if state == "deferred" else None
     if known is None:
-        return FrontierStep(competency_id, step.subject, step.state, deferred_until=until, origin=origin)
+        return FrontierStep(competency_id, subject, state, deferred_until=until, origin=origin)
     return FrontierStep(
         competency_id,
-        step.subject,
-        step.state,
+        subject,
+        state,
         known.estimate,
         known.uncertainty,
         known.evidence_ids,
@@ -126,18 +99,6 @@ def _published(step: FrontierStep | Step, told: FrontierStep | None, after: Path
         origin,
         known.without_progress,
         known.failed_kind,
-    )
-
-
-def _says(told: FrontierStep, known: Estimate | None) -> bool:
-    if known is None:
-        return told.estimate is None
-    return (
-        told.estimate == known.estimate
-        and told.uncertainty == known.uncertainty
-        and told.evidence_ids == known.evidence_ids
-        and told.without_progress == known.without_progress
-        and told.failed_kind == known.failed_kind
     )
 
 

@@ -26,9 +26,6 @@ from atelier_pathing.engine.frontier import Wishes
 from atelier_pathing.engine.graph import Graph
 from atelier_pathing.engine.standing import Standing, advance, own_flags, stand
 
-MOST_EVIDENCE = 3
-"""A path names the latest evidence behind a step; all of it can be asked from the assessment service."""
-
 
 @dataclass(frozen=True, slots=True)
 class PathState:
@@ -123,12 +120,11 @@ def _noted(state: PathState, event: MasteryNoted, graph: Graph) -> PathState:
         known = estimates.get(change.competency_id)
         if change.earned != (known is not None and known.earned):
             turned ^= {change.competency_id}
-        evidence = change.evidence_ids if known is None else (*known.evidence_ids, *change.evidence_ids)
         estimates[change.competency_id] = Estimate(
             change.estimate,
             change.uncertainty,
             change.earned,
-            evidence[-MOST_EVIDENCE:],
+            change.evidence_ids,
             change.without_progress,
             change.failed_kind,
             change.heard or (known.heard if known else 0),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Estimate:
     """The assessment service's number for one competency: ``estimate`` in 0..1 and its standard error, 0..0.5.
 
-    ``evidence_ids`` are the latest behind it. ``without_progress`` counts unassisted answers since the last progress;
+    ``evidence_ids`` are the newest behind it. ``without_progress`` counts unassisted answers since the last progress;
     ``failed_kind`` is the kind of activity that failed last, empty if the newest evidence was no failure. ``heard`` counts what
     assessment said of it; an earlier saying never replaces a later one.
     """
@@ -26,26 +26,14 @@ class Bands:
     """Where certainty ends and success begins.
 
     Above ``probe_above`` (a standard error) too little is known: the next step is a probe, not a lesson. From
-    ``success_from`` on, if certain, the learner succeeds, also where mastery was not formally earned. A move of
-    ``moves_at`` or more, and of at least half the standard error, is told to the neighbours; so is the answer that
-    makes ``stuck_after`` without progress.
+    ``success_from`` on, if certain, the learner succeeds, also where mastery was not formally earned.
     """
 
     probe_above: float = 0.2
     success_from: float = 0.8
-    moves_at: float = 0.05
-    stuck_after: int = 3
 
     def uncertain(self, estimate: Estimate | None) -> bool:
         return estimate is None or (not estimate.earned and estimate.uncertainty > self.probe_above)
-
-    def moved(self, told: Estimate, now: Estimate) -> bool:
-        """Whether neighbours who were told ``told`` should hear of ``now``."""
-        return (
-            abs(told.estimate - now.estimate) >= max(self.moves_at, now.uncertainty / 2)
-            or self.uncertain(told) != self.uncertain(now)
-            or (told.without_progress >= self.stuck_after) != (now.without_progress >= self.stuck_after)
-        )
 
     def succeeds(self, estimate: Estimate | None) -> bool:
         return estimate is not None and (

@@ -1,7 +1,6 @@
 """When a learner's mastery changed, their path in every adopted framework with that competency notes it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from atelier_common.commit import RecordedEvent
 from atelier_common.reaction import Issue, React, Reaction
@@ -11,7 +10,6 @@ from atelier_pathing.curriculum import Curriculum, Taught
 from atelier_pathing.domain.path import path_key
 from atelier_pathing.domain.path_commands import NoteMastery
 from atelier_pathing.domain.path_events import NotedMastery
-from atelier_pathing.domain.path_state import MOST_EVIDENCE
 from atelier_pathing.projections import framework_catalogue
 from atelier_pathing.reactions.mastery import noted
 
@@ -51,9 +49,6 @@ def _note(taught: Taught, learner_id: str, framework_id: str, causes: list[Recor
     latest: dict[str, NotedMastery] = {}
     for recorded in causes:
         said = noted(recorded.event, recorded.version)
-        earlier = latest.get(said.competency_id)
-        if earlier is not None:
-            said = replace(said, evidence_ids=(*earlier.evidence_ids, *said.evidence_ids)[-MOST_EVIDENCE:])
         latest[said.competency_id] = said
     last = causes[-1]
     command = NoteMastery(last.recorded_at, learner_id, framework_id, last.id, tuple(latest.values()))

@@ -80,6 +80,7 @@ class MasteryChanged(_message.Message):
     OPPORTUNITIES_WITHOUT_PROGRESS_FIELD_NUMBER: _builtins.int
     LAST_ACTIVITY_KIND_FIELD_NUMBER: _builtins.int
     LAST_SUCCESS_FIELD_NUMBER: _builtins.int
+    LATEST_EVIDENCE_IDS_FIELD_NUMBER: _builtins.int
     learner_id: _builtins.str
     competency_id: _builtins.str
     """CASE item identifier, lower-case uuid."""
@@ -111,6 +112,10 @@ class MasteryChanged(_message.Message):
     def evidence_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The evidence behind this change, in order of time performed."""
 
+    @_builtins.property
+    def latest_evidence_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The newest evidence that counts, at most three, in order of time performed: whatever the order of arrival was."""
+
     def __init__(
         self,
         *,
@@ -131,10 +136,11 @@ class MasteryChanged(_message.Message):
         opportunities_without_progress: _builtins.int = ...,
         last_activity_kind: _builtins.str = ...,
         last_success: _builtins.bool | None = ...,
+        latest_evidence_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_earned_at_ms", b"_earned_at_ms", "_last_success", b"_last_success", "_retention", b"_retention", "earned_at_ms", b"earned_at_ms", "last_success", b"last_success", "retention", b"retention"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_earned_at_ms", b"_earned_at_ms", "_last_success", b"_last_success", "_retention", b"_retention", "calibration_version", b"calibration_version", "cause", b"cause", "competency_id", b"competency_id", "corrected", b"corrected", "earned", b"earned", "earned_at_ms", b"earned_at_ms", "estimate", b"estimate", "evidence_count", b"evidence_count", "evidence_ids", b"evidence_ids", "last_activity_kind", b"last_activity_kind", "last_success", b"last_success", "learner_id", b"learner_id", "opportunities_without_progress", b"opportunities_without_progress", "performed_at_ms", b"performed_at_ms", "policy_version", b"policy_version", "retention", b"retention", "uncertainty", b"uncertainty"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_earned_at_ms", b"_earned_at_ms", "_last_success", b"_last_success", "_retention", b"_retention", "calibration_version", b"calibration_version", "cause", b"cause", "competency_id", b"competency_id", "corrected", b"corrected", "earned", b"earned", "earned_at_ms", b"earned_at_ms", "estimate", b"estimate", "evidence_count", b"evidence_count", "evidence_ids", b"evidence_ids", "last_activity_kind", b"last_activity_kind", "last_success", b"last_success", "latest_evidence_ids", b"latest_evidence_ids", "learner_id", b"learner_id", "opportunities_without_progress", b"opportunities_without_progress", "performed_at_ms", b"performed_at_ms", "policy_version", b"policy_version", "retention", b"retention", "uncertainty", b"uncertainty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__earned_at_ms: _TypeAlias = _typing.Literal["earned_at_ms"]  # noqa: Y015
     _WhichOneofArgType__earned_at_ms: _TypeAlias = _typing.Literal["_earned_at_ms", b"_earned_at_ms"]  # noqa: Y015
