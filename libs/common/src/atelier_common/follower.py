@@ -104,6 +104,11 @@ class Follower:
         else:
             self._move(tenant, last)
 
+    def reminded(self, tenant: str, seen: int) -> None:
+        """Looks again where it stands before ``seen`` and does nothing about it."""
+        if not self._looking and self._positions.get(tenant, -1) < seen:
+            self.wake()
+
     async def run(self, epoch: int) -> None:
         """Follow until cancelled or, with LeadershipLost, until a newer epoch has claimed a cursor."""
         self._epoch = epoch

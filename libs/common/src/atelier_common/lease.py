@@ -52,6 +52,7 @@ class Lease:
         self.tenant = tenant
         self.epoch = 0
         self._asked_for = 0
+        self._held: Body | None = None
 
     def _body(self, epoch: int) -> Body:
         return {"owner": self.owner, "epoch": epoch, "expires": ServerTime(self.ttl_ms)}
@@ -59,10 +60,14 @@ class Lease:
     async def acquire(self) -> bool:
         """Take the lease if it is free, has run out, or is left from an earlier try of this owner.
 
-        Each success begins a new epoch. Raises where the outcome is unknown.
+        Each success begins a new epoch. One that was renewed since this owner asked last is only looked at. Raises where the
+        outcome is unknown.
         """
         self.epoch = 0
         held = await self._documents.find(self.tenant, LEASES, self.name)
+        before, self._held = self._held, held
+        if held is not None and before is not None and held["owner"] not in ("", self.owner) and held != before:
+            return False
         epoch = 1 if held is None else held["epoch"] + 1
         body = self._body(epoch)
         write: Write = Insert(self.tenant, LEASES, self.name, body)

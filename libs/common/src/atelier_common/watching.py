@@ -11,6 +11,7 @@ from atelier_common.eventstore.port import EventStore
 from atelier_common.late_cursors import Kept, LateCursors
 
 _AT_ONCE = 500
+_SHORTEST_PAUSE = 0.05
 _log = logging.getLogger("atelier.watching")
 
 
@@ -19,6 +20,10 @@ class Told(Kept, Protocol):
 
     def told(self, tenant: str, before: int, last: int, present: Set[str]) -> None:
         """The commits after ``before``, up to ``last``, hold events of these types and no others."""
+        ...
+
+    def reminded(self, tenant: str, seen: int) -> None:
+        """Nothing came after ``seen``: whoever is not that far, whatever kept them, looks again."""
         ...
 
     def wake(self) -> None:
@@ -30,7 +35,8 @@ class LogWatch:
     """Reads what is new in each tenant's log once, and tells every follower which event types came.
 
     So those whom nothing of it concerns need not wake, read and look through it each for themselves. It holds nothing that
-    counts: followers read the log themselves. It also wakes each of them every ``idle`` seconds, whatever it saw.
+    counts: followers read the log themselves. It looks when it is rung; where nobody rings, less and less often, down to once
+    in ``idle`` seconds, and it is the only one of them that does.
     """
 
     def __init__(self, store: EventStore, documents: Documents, *, idle: float = 1.0) -> None:
@@ -58,22 +64,22 @@ class LogWatch:
                 self._task = None
 
     async def _run(self) -> None:
-        time = asyncio.get_running_loop().time
-        wake_at = time() + self._idle
+        pause = _SHORTEST_PAUSE
         while True:
             rung = self._store.changed.listen()
             try:
-                await self._look()
+                came = await self._look()
             except Exception as error:
                 _log.info("the log cannot be read (%s); each follower looks for itself", type(error).__name__)
                 self._seen.clear()
                 self._wake_all()
-            await self._store.changed.wait(rung, self._idle)
-            if time() >= wake_at:
-                self._wake_all()
-                wake_at = time() + self._idle
+                came = False
+            pause = _SHORTEST_PAUSE if came else min(pause * 2, self._idle)
+            await self._store.changed.wait(rung, pause)
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Whether anything came."""
+        came = False
         for tenant in await self._store.tenants():
             if tenant not in self._seen:
                 # How far each of them is in a log that is new here they know themselves.
@@ -81,6 +87,7 @@ class LogWatch:
                 self._wake_all()
                 continue
             while commits := await self._store.read_log(tenant, self._seen[tenant], _AT_ONCE):
+                came = True
                 present = {stored.type for commit in commits for stored in commit.events}
                 before, last = self._seen[tenant], commits[-1].position
                 self._seen[tenant] = last
@@ -88,6 +95,10 @@ class LogWatch:
                     follower.told(tenant, before, last, present)
                 if len(commits) < _AT_ONCE:
                     break
+            if not came:
+                for follower in list(self._followers):
+                    follower.reminded(tenant, self._seen[tenant])
+        return came
 
     def _wake_all(self) -> None:
         for follower in list(self._followers):

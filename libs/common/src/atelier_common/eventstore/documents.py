@@ -5,8 +5,11 @@ in segments; a reader takes them from there. Of the database this asks that each
 acknowledged, and that the reads of one client never go back in time, not behind its own writes either.
 """
 
+import asyncio
 import base64
+import bisect
 import hashlib
+import math
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
@@ -37,6 +40,8 @@ from atelier_common.lease import LEASE_MS
 _CHUNK_BYTES = 4_000_000
 _SEGMENTS_AT_ONCE = 200
 _TENANTS_AT_ONCE = 1000
+_TENANTS_KNOWN_SECONDS = 1.0
+"""How long a tenant that another process has met first may go unnoticed: everybody who follows the log asks who there is."""
 
 
 def random_incarnation() -> str:
@@ -60,7 +65,7 @@ class DocumentEventStore:
         sequencing: bool = True,
         new_incarnation: Callable[[], str] = random_incarnation,
         lease_ttl_ms: int = LEASE_MS,
-        idle_seconds: float = 0.25,
+        idle_seconds: float = 1.0,
         now: Callable[[], int] | None = None,
     ) -> None:
         self._documents = documents
@@ -68,6 +73,8 @@ class DocumentEventStore:
         self._new_incarnation = new_incarnation
         self._incarnations: dict[str, str] = {}
         self._known = KnownVersions()
+        self._tenants: list[str] = []
+        self._tenants_known_until = -math.inf
         self.changed = Doorbell()
         self.appended = Doorbell()
         self._loop = (
@@ -101,6 +108,8 @@ class DocumentEventStore:
             if document is None:
                 raise Unavailable("the log's own document cannot be read back")
             self._incarnations[tenant] = document["incarnation"]
+            if tenant not in self._tenants:
+                bisect.insort(self._tenants, tenant)
         return self._incarnations[tenant]
 
     async def renew_incarnation(self, tenant: str) -> str:
@@ -112,6 +121,14 @@ class DocumentEventStore:
         return fresh
 
     async def tenants(self) -> list[str]:
+        now = asyncio.get_running_loop().time()
+        if now >= self._tenants_known_until:
+            # A log never goes, and one that was begun here meanwhile may not be in what was found.
+            self._tenants = sorted({*await self._list_tenants(), *self._tenants})
+            self._tenants_known_until = now + _TENANTS_KNOWN_SECONDS
+        return list(self._tenants)
+
+    async def _list_tenants(self) -> list[str]:
         found: list[str] = []
         while True:
             page = await self._documents.scan(
