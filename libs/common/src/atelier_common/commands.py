@@ -19,11 +19,12 @@ from atelier_common.errors import (
 )
 from atelier_common.eventstore.port import Appended, EventStore
 from atelier_common.folded import Folded, FoldedStreams, Slot
-from atelier_common.telemetry import names, tracing
+from atelier_common.telemetry import metrics, names, tracing
 from atelier_common.turns import Turns
 
 _TRIES = 4
 _LONGEST_TURN_SECONDS = 0.01
+_APPEND_SECONDS = metrics.histogram(names.METRIC_APPEND_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ class Commands:
 
     async def _append(self, batch: _Batch, proposals: list[_Proposal]) -> list[int]:
         outcomes = batch.outcomes
+        began = time.perf_counter()
         try:
             results = await self._store.append([proposal.commit for proposal in proposals])
         except InvalidInput as refusal:
@@ -242,6 +244,7 @@ class Commands:
                 self._streams.forget(batch.slots[proposal.place])
             await self._look_up(batch, proposals, unknown)
             return [proposal.place for proposal in proposals if outcomes[proposal.place] is None]
+        _APPEND_SECONDS.record(time.perf_counter() - began)
         lost: list[int] = []
         for proposal, result in zip(proposals, results, strict=True):
             place, commit, slot = proposal.place, proposal.commit, batch.slots[proposal.place]

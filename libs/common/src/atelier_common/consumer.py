@@ -130,10 +130,10 @@ class Inlet:
         if not deliveries:
             return 0
         arrivals = [self._intake.read(delivery.message) for delivery in deliveries]
-        links = (arrival.envelope.trace for arrival in arrivals if arrival.envelope is not None)
+        traces = (arrival.envelope.trace for arrival in arrivals if arrival.envelope is not None)
         source = {names.SERVICE: self.source}
         try:
-            with tracing.span(names.SPAN_CONSUME, links=links, attributes=source, kind=SpanKind.CONSUMER):
+            with tracing.batch_span(names.SPAN_CONSUME, traces, source, SpanKind.CONSUMER):
                 async with self._alone:
                     await self._settle(arrivals)
         except BaseException:

@@ -109,6 +109,7 @@ def routes(operated: Operated) -> APIRouter:
                 "actor": commit.actor,
                 "correlation_id": commit.correlation_id,
                 "causation_ids": commit.causation_ids,
+                "trace": commit.trace,
                 "events": [{"type": one.type, "version": one.version, "data": one.data} for one in commit.events],
             }
             for commit in commits

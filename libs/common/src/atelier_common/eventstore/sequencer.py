@@ -17,8 +17,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from atelier_common.documents.port import Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
-from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id, segment_id
+from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id, commit_of, segment_id
 from atelier_common.lease import Lease, lead
+from atelier_common.telemetry import names, tracing
 
 BATCH = 500
 _log = logging.getLogger(__name__)
@@ -43,14 +44,17 @@ class Sequencer:
         head: Body = found[0][1] if found else {"number": 0, "last": 0, "commits": [], "first": 1}
         if not await self._clear(head):
             return 0
-        batch = await self._takeable(await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH))
+        pending = await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH)
+        batch = await self._takeable(pending)
         if not batch:
             return 0
         number, first = head["number"] + 1, head["last"] + 1
         segment: Body = {"number": number, "first": first, "last": first + len(batch) - 1, "commits": batch}
-        (won,) = await self._documents.write([Insert(self._tenant, SEGMENTS, segment_id(number), segment)])
-        if won:
-            await self._clear(segment)
+        traces = (commit_of(self._tenant, body).trace for _, body in pending)
+        with tracing.batch_span(names.SPAN_SEQUENCE, traces, {names.COMMIT_COUNT: len(batch)}):
+            (won,) = await self._documents.write([Insert(self._tenant, SEGMENTS, segment_id(number), segment)])
+            if won:
+                await self._clear(segment)
         return len(batch) if won else 0
 
     async def _clear(self, segment: Body) -> bool:

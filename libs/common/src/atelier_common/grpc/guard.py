@@ -10,14 +10,15 @@ import grpc
 from opentelemetry.trace import SpanKind
 
 from atelier_common.errors import DeadlineMissing, Unauthenticated
-from atelier_common.grpc.status import DeadlineTooShort, status_of
+from atelier_common.grpc.status import DeadlineTooShort, code_of, status_of
 from atelier_common.security.tokens import Caller, TokenVerifier
-from atelier_common.telemetry import names, tracing
+from atelier_common.telemetry import metrics, names, tracing
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 
 # A probe of an orchestrator has no token, and a watch of a service's health no end.
 _OPEN = ("/grpc.health.v1.Health/",)
+_SECONDS = metrics.histogram(names.METRIC_RPC_SECONDS)
 
 _caller: ContextVar[Caller | None] = ContextVar("atelier_grpc_caller", default=None)
 _deadline: ContextVar[float | None] = ContextVar("atelier_grpc_deadline", default=None)
@@ -91,11 +92,14 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in
     @contextmanager
     def _admitted(self, method: str, context: Any) -> Iterator[None]:
         metadata = dict(context.invocation_metadata() or ())
-        with tracing.span(
-            names.SPAN_GRPC,
-            parent=metadata.get("traceparent"),
-            kind=SpanKind.SERVER,
-            attributes={names.RPC_METHOD: method},
+        with (
+            _measured(method),
+            tracing.span(
+                names.SPAN_GRPC,
+                parent=metadata.get("traceparent"),
+                kind=SpanKind.SERVER,
+                attributes={names.RPC_METHOD: method},
+            ),
         ):
             remaining = context.time_remaining()
             if remaining is None:
@@ -112,3 +116,20 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("send a token in the metadata: authorization: Bearer …")
         return self._verifier.verify(token)
+
+
+@contextmanager
+def _measured(method: str) -> Iterator[None]:
+    """How long a call took and with which status it ended."""
+    if not metrics.is_measuring():
+        yield
+        return
+    began, status = time.perf_counter(), grpc.StatusCode.OK
+    try:
+        yield
+    except BaseException as error:
+        status = code_of(error)
+        raise
+    finally:
+        observed = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: method, names.RPC_STATUS: status.name}
+        _SECONDS.record(time.perf_counter() - began, observed)

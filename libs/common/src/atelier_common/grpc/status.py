@@ -1,5 +1,6 @@
 """Errors on the wire: ``google.rpc.Status`` with an ErrorInfo that carries our stable code, and back again."""
 
+import asyncio
 import contextlib
 import logging
 import uuid
@@ -59,6 +60,21 @@ def status_of(error: Exception) -> Aborted:
         retry.retry_delay.FromMilliseconds(1000)
         status.details.append(_packed(retry))
     return code, message, ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def code_of(error: BaseException) -> grpc.StatusCode:
+    """The status alone of what ends a call, for counting; one that a servicer set by hand counts as UNKNOWN."""
+    match error:
+        case NotImplementedError():
+            return grpc.StatusCode.UNIMPLEMENTED
+        case AtelierError():
+            return error.grpc_status
+        case asyncio.CancelledError() | GeneratorExit():
+            return grpc.StatusCode.CANCELLED
+        case grpc.aio.AbortError():
+            return grpc.StatusCode.UNKNOWN
+        case _:
+            return grpc.StatusCode.INTERNAL
 
 
 def _packed(message: ErrorInfo | RetryInfo) -> AnyMessage:

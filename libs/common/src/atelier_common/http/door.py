@@ -7,11 +7,12 @@ before routing, so that no route can forget to ask for a token.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,11 +20,13 @@ from atelier_common.errors import AtelierError, TooLarge, Unauthenticated
 from atelier_common.http.headers import MalformedHeader
 from atelier_common.http.problems import problem_of, problem_of_unexpected
 from atelier_common.security.tokens import Caller, TokenVerifier
-from atelier_common.telemetry import names, tracing
+from atelier_common.telemetry import metrics, names, tracing
 
 ONE_MEGABYTE = 1_000_000
 _DISCARD_SECONDS = 2.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PROBES = "/health/"
+_SECONDS = metrics.histogram(names.METRIC_HTTP_SECONDS)
 
 # For answers meant for programs. A page that needs more sets its own policy, and it is kept.
 _SECURITY_HEADERS = (
@@ -77,31 +80,40 @@ class Door:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _LimitedBody(receive, self._rules.limit(scope["path"]))
         answer = _Answer(send, body, scope["method"] == "HEAD")
+        if tracing.is_recording() and not scope["path"].startswith(_PROBES):
+            await self._observed(scope, body, answer)
+        else:
+            await self._answered(scope, body, answer)
+
+    async def _answered(self, scope: Scope, body: "_LimitedBody", answer: "_Answer") -> None:
         try:
             headers = Headers(scope=scope)
             body.check_announced(headers)
             if not self._rules.is_public(scope["path"]):
                 scope.setdefault("state", {})["caller"] = self._caller(scope, headers)
-            if tracing.is_recording():
-                await self._traced(scope, headers, body, answer)
-            else:
-                await self._app(scope, body, answer)
+            await self._app(scope, body, answer)
         except AtelierError as error:
             await self._failed(answer, scope, problem_of(error), error)
         except Exception as error:
             await self._failed(answer, scope, problem_of_unexpected(error), error)
 
-    async def _traced(self, scope: Scope, headers: Headers, body: Receive, answer: "_Answer") -> None:
+    async def _observed(self, scope: Scope, body: "_LimitedBody", answer: "_Answer") -> None:
+        began = time.perf_counter()
+        observed: dict[str, str | int] = {names.HTTP_METHOD: scope["method"]}
         with tracing.span(
             names.SPAN_HTTP,
-            parent=headers.get("traceparent"),
+            parent=Headers(scope=scope).get("traceparent"),
             kind=SpanKind.SERVER,
-            attributes={names.HTTP_METHOD: scope["method"]},
+            attributes=observed,
         ) as span:
-            await self._app(scope, body, answer)
+            await self._answered(scope, body, answer)
             # The route's template and never the path, which names people's records.
-            span.set_attribute(names.HTTP_ROUTE, getattr(scope.get("route"), "path", ""))
-            span.set_attribute(names.HTTP_STATUS, answer.status)
+            observed[names.HTTP_ROUTE] = getattr(scope.get("route"), "path", "")
+            observed[names.HTTP_STATUS] = answer.status
+            span.set_attributes(observed)
+            if answer.status >= 500:
+                span.set_status(StatusCode.ERROR)
+        _SECONDS.record(time.perf_counter() - began, observed)
 
     @staticmethod
     async def _failed(answer: "_Answer", scope: Scope, response: ASGIApp, error: Exception) -> None:

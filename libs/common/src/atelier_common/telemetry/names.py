@@ -19,7 +19,6 @@ SPAN_CONSUME: Final = "log.consume"
 SPAN_PROJECT: Final = "projection.apply"
 SPAN_REACT: Final = "reaction.react"
 SPAN_TIMER: Final = "timer.fire"
-SPAN_BACKFILL: Final = "neighbour.backfill"
 SPAN_SOLVE: Final = "engine.solve"
 SPANS: Final = frozenset(
     {
@@ -33,7 +32,6 @@ SPANS: Final = frozenset(
         SPAN_PROJECT,
         SPAN_REACT,
         SPAN_TIMER,
-        SPAN_BACKFILL,
         SPAN_SOLVE,
     }
 )

@@ -9,6 +9,7 @@ from atelier_common.commit import RecordedEvent
 from atelier_common.errors import NotFound, RuleBroken
 from atelier_common.ids import derive_id
 from atelier_common.reaction import Issue, Reaction, each
+from atelier_common.telemetry import metrics, names
 from atelier_common.timers import Timer, TimerHandler, Timers
 
 from atelier_scheduling.domain.plan import PLAN, PublishPlan
@@ -19,6 +20,7 @@ from atelier_scheduling.planning.planner import Planner
 from atelier_scheduling.planning.reading import Library
 
 CUT_OFF = "cut-off"
+_PLANS = metrics.counter(names.METRIC_PLANS)
 _log = logging.getLogger("atelier.scheduling")
 
 
@@ -33,6 +35,7 @@ def when_plan_proposed_then_await_cut_off(timers: Timers, library: Library) -> R
     """Sets the timer; setting it again moves nothing."""
 
     async def react(event: RecordedEvent) -> Sequence[Issue]:
+        _PLANS.add(1, {names.PLAN_STEP: "proposed"})
         key = event.stream.partition("/")[2]
         site_id, _, week = key.rpartition(":")
         description = await library.site(event.tenant, site_id)

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from atelier_common.commit import RecordedEvent
 from atelier_common.ids import derive_id
 from atelier_common.reaction import Issue, Reaction, each
+from atelier_common.telemetry import metrics, names
 
 from atelier_scheduling.domain.obligation import OBLIGATION, NoteOwing, Owing
 from atelier_scheduling.domain.override import OVERRIDE, NoteStanding, Standing
 from atelier_scheduling.planning.published_file import PublishedTimetables
 from atelier_scheduling.planning.reading import Library, Models
 
+_PLANS = metrics.counter(names.METRIC_PLANS)
 _STANDINGS = {"honoured": Standing.GIVEN, "suspended": Standing.SUSPENDED, "refused": Standing.REFUSED}
 
 
@@ -18,6 +20,7 @@ def when_plan_published_then_owe(library: Library, models: Models, files: Publis
     """One command for each obligation that is owed, or was and is no more, and for each override whose standing changed."""
 
     async def react(event: RecordedEvent) -> Sequence[Issue]:
+        _PLANS.add(1, {names.PLAN_STEP: "published"})
         site_id, _, week = event.stream.partition("/")[2].rpartition(":")
         published = event.event
         plan = (await library.plan(event.tenant, published.plan_digest)).plan

@@ -1,0 +1,166 @@
+"""One trace leads from a posted result to the plan that it changed, through every process on the way; metrics come with it."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+import pytest_asyncio
+
+from infra.dev.house import House, HouseClient
+from tests.support import school
+from tests.support.collector import Attributes, Collector, Place, Span, collecting
+from tests.support.running import JSON, XAPI, ZIP, until
+
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
+ROLES = ("district-admin", "operator", "partner")
+TENANT = "fictional-traced"
+AHEAD = ("pupil-01", "pupil-07", "pupil-09", "pupil-13")
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A span that has to be there: of this service, with this name and attributes, a child of ``after`` or linked to it."""
+
+    name: str
+    service: str
+    span: str
+    after: str
+    told: Attributes = field(default_factory=dict)
+
+
+THE_WAY = (
+    Hop("the result is posted", "assessment", "http.request", "who posts it", {"http.response.status_code": 200}),
+    Hop("it is recorded", "assessment", "command.execute", "the result is posted"),
+    Hop("it gets its position", "assessment", "log.sequence", "it is recorded"),
+    Hop("it is estimated", "assessment", "reaction.react", "it is recorded"),
+    Hop("mastery is recorded", "assessment", "command.execute", "it is estimated"),
+    Hop("mastery gets its position", "assessment", "log.sequence", "mastery is recorded"),
+    Hop("mastery goes to Kafka", "assessment", "log.publish", "mastery is recorded"),
+    Hop("pathing takes mastery in", "pathing", "log.consume", "mastery is recorded", {"atelier.service": "assessment"}),
+    Hop("it gets a position there", "pathing", "log.sequence", "mastery is recorded"),
+    Hop("the path is revised", "pathing", "reaction.react", "mastery is recorded"),
+    Hop("the path is recorded", "pathing", "command.execute", "the path is revised"),
+    Hop("the path gets its position", "pathing", "log.sequence", "the path is recorded"),
+    Hop("the path goes to Kafka", "pathing", "log.publish", "the path is recorded"),
+    Hop("scheduling takes the path in", "scheduling", "log.consume", "the path is recorded"),
+    Hop("the path gets a position there", "scheduling", "log.sequence", "the path is recorded"),
+    Hop("the week is repaired", "scheduling", "reaction.react", "the path is recorded"),
+    Hop("the engine solves it", "scheduling", "engine.solve", "the week is repaired", {"atelier.work": "mend"}),
+    Hop("the plan is recorded", "scheduling", "command.execute", "the week is repaired"),
+    Hop("the plan gets its position", "scheduling", "log.sequence", "the plan is recorded"),
+    Hop("the timetable shows it", "scheduling", "projection.apply", "the plan is recorded"),
+)
+
+
+class LinkMissing(AssertionError):
+    """A hop has no span that follows from the hop before it."""
+
+
+def followed(spans: Sequence[Span], way: Sequence[Hop], start: Place) -> dict[str, Span]:
+    """The span of each hop, by its name. Raises LinkMissing at the first that cannot be reached from ``start``."""
+    places: dict[str, set[Place]] = {"who posts it": {start}}
+    found: dict[str, Span] = {}
+    for hop in way:
+        fitting = [
+            span
+            for span in spans
+            if (span.service, span.name) == (f"atelier-{hop.service}", hop.span)
+            and span.follows & places[hop.after]
+            and hop.told.items() <= span.attributes.items()
+        ]
+        if not fitting:
+            raise LinkMissing(f"{hop.name}: no {hop.span} of {hop.service} follows from {hop.after}")
+        places[hop.name] = {span.place for span in fitting}
+        found[hop.name] = fitting[0]
+    return found
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def house(
+    collector: Collector, kafka_address: str, mongo_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+        "NO_PROXY": "127.0.0.1",
+    }
+    prefix = f"trace-{time.time_ns():x}."
+    built = House(tmp_path_factory.mktemp("house"), kafka_address, mongo_address, prefix, settings=settings)
+    try:
+        built.start()
+        yield built
+    finally:
+        built.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def planned(house: House) -> AsyncIterator[HouseClient]:
+    """A district whose week is planned, with a studio for what comes after N1 that has room."""
+    async with house.client(TENANT, ROLES) as client:
+        await client.move_clock(school.SATURDAY_BEFORE)
+        people = school.pupils()
+        await client.send("/pathing/v1/frameworks", school.case_package(), JSON["content-type"])
+        await client.send("/profile/v1/roster-imports", school.roster_zip(people), ZIP["content-type"])
+        await client.settle()
+        await client.put(f"/scheduling/v1/sites/{school.SITE}", school.site_description(school.studios(), people))
+        given = [one for who in people for code in ("N1", "W1") for one in school.answers(who.sourced_id, code, 4)]
+        given += [one for name in AHEAD for one in school.answers(name, "N1", 6, first=20)]
+        await post(client, given)
+        await client.settle()
+        await client.post(f"/scheduling/v1/sites/{school.SITE}/plans", week=school.WEEK)
+        await client.settle()
+        yield client
+
+
+async def post(client: HouseClient, statements: Sequence[school.Data], traceparent: str = "") -> None:
+    headers = {**XAPI, "traceparent": traceparent} if traceparent else XAPI
+    content = json.dumps(list(statements)).encode()
+    await client.send("/assessment/xapi/statements", content, JSON["content-type"], headers)
+
+
+async def until_a_plan(client: HouseClient) -> tuple[Place, Mapping[str, object]]:
+    """Post results of a learner one at a time until one of them changes the plan: who posted it, and the plan's commit."""
+    for number in range(20, 26):
+        caller = (f"{number:032x}", f"{number:016x}")
+        before = (await client.heads())["scheduling"]
+        await post(client, school.answers("pupil-03", "N1", 1, first=number), f"00-{caller[0]}-{caller[1]}-01")
+        await client.settle()
+        commits = (await client.get("/operator/v1/logs/scheduling/events", after=before, limit=100))["events"]
+        for commit in commits:
+            if "plan.proposed" in [event["type"] for event in commit["events"]]:
+                return caller, commit
+    raise AssertionError("six right answers changed no plan")
+
+
+async def test_one_trace_leads_from_a_posted_result_to_the_plan(planned: HouseClient, collector: Collector) -> None:
+    caller, commit = await until_a_plan(planned)
+    until(lambda: reaches(collector.spans, caller))
+    hops = followed(collector.spans, THE_WAY, caller)
+    for hop in THE_WAY:
+        after = f"+{(hops[hop.name].began - hops[THE_WAY[0].name].began) / 1e6:.0f} ms"
+        print(f"{after:>9}  {hop.service:<10}  {hop.span:<16}  {hop.name}, after: {hop.after}")
+    trace, span = hops["the plan is recorded"].place
+    assert commit["trace"] == f"00-{trace}-{span}-01"
+    assert trace == caller[0]
+    for hop in THE_WAY:
+        lost = hops[hop.name]
+        without = [replace(one, follows=frozenset()) if one is lost else one for one in collector.spans]
+        with pytest.raises(LinkMissing, match=hop.name):
+            followed(without, THE_WAY, caller)
+
+
+def reaches(spans: Sequence[Span], caller: Place) -> bool:
+    try:
+        followed(list(spans), THE_WAY, caller)
+    except LinkMissing:
+        return False
+    return True
