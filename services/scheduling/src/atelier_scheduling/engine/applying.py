@@ -109,15 +109,17 @@ def _learner_in(learners: tuple[Learner, ...], learner: Learner) -> tuple[Learne
 
 def _with_needs(problem: SiteProblem, changes: list[NeedsChanged]) -> SiteProblem:
     """As if each change were applied alone, in one pass."""
+    if not changes:
+        return problem
     mine: dict[str, tuple[Need, ...]] = {change.learner: () for change in changes}
-    others: list[Need] = []
+    others = [need for need in problem.needs if need.learner not in mine]
     before: dict[str, list[Need]] = {name: [] for name in mine}
-    for need in problem.needs:
-        before.get(need.learner, others).append(need)
+    for need in [need for need in problem.needs if need.learner in mine]:
+        before[need.learner].append(need)
     for change in changes:
         former = mine.pop(change.learner) or tuple(before[change.learner])
         mine[change.learner] = needs_after(former, change)
-    return replace(problem, needs=(*others, *(need for some in mine.values() for need in some))) if changes else problem
+    return replace(problem, needs=(*others, *(need for some in mine.values() for need in some)))
 
 
 def needs_after(needs: tuple[Need, ...], change: NeedsChanged) -> tuple[Need, ...]:

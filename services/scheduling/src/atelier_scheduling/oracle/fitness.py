@@ -33,9 +33,10 @@ def check_places(ground: Ground) -> Iterator[Finding]:
 
 
 def _may_learn(ground: Ground) -> dict[tuple[str, str], bool]:
-    """(learner, competency) -> whether some need for it has all its gates met."""
+    """(learner, competency) -> whether some need for it has all its gates met, of every competency that is taught."""
+    taught = {session.focus.id for session in ground.plan.sessions if session.focus is not None}
     allowed: dict[tuple[str, str], bool] = defaultdict(bool)
-    for need in ground.problem.needs:
+    for need in [need for need in ground.problem.needs if need.focus.id in taught]:
         met = all(gate.met_by is not GateMetBy.OPEN for gate in need.gates)
         allowed[(need.learner, need.focus.id)] |= met
     return allowed

@@ -14,7 +14,7 @@ from atelier_scheduling.engine.changes import Changes, NeedsChanged, Repaired
 from atelier_scheduling.engine.diagnosis import diagnose
 from atelier_scheduling.engine.explanation import explain
 from atelier_scheduling.engine.overrides import OverrideStanding
-from atelier_scheduling.engine.plan import Diagnosis, Infeasible, Plan, PlanDiff
+from atelier_scheduling.engine.plan import Attendance, Diagnosis, Infeasible, PlacedBy, Plan, PlanDiff
 from atelier_scheduling.engine.planning import plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.questions import Explanation, Question
@@ -68,9 +68,12 @@ class Outcome:
 
 @dataclass(slots=True)
 class _State:
+    """``chosen``: how many of the plan's attendances a learner chose."""
+
     problem: SiteProblem
     plan: Plan
     stored_problem: str
+    chosen: int
 
 
 _STATES: OrderedDict[str, _State] = OrderedDict()
@@ -86,11 +89,12 @@ def solve(problem: bytes, stored_problem: str, previous: bytes | None, effort: i
     made = answer
     part = in_delta_order(made).to_json()
     digest = hashlib.sha256(part).hexdigest()
-    _keep(digest, _State(asked, made, stored_problem))
+    chosen = _chosen(made.attendances)
+    _keep(digest, _State(asked, made, stored_problem, chosen))
     return Outcome(
         digest=digest,
         part=part,
-        figures=figures_of(asked, made),
+        figures=figures_of(asked, made, chosen),
         violations=tuple(str(finding) for finding in check(asked, made)),
         standings=_standings(made),
     )
@@ -101,7 +105,8 @@ def load(digest: str, problem: bytes, stored_problem: str, changes: tuple[bytes,
     asked = SiteProblem.from_json(problem)
     for each in changes:
         asked = apply_changes(asked, wire.read(Changes, each))
-    _keep(digest, _State(asked, Plan.from_json(plan_part), stored_problem))
+    made = Plan.from_json(plan_part)
+    _keep(digest, _State(asked, made, stored_problem, _chosen(made.attendances)))
 
 
 def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: int, *, trial: bool = False) -> Outcome:
@@ -126,15 +131,20 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
     answers = hashlib.sha256(stored).hexdigest()
     part = difference(base, state.stored_problem, answers, state.plan, made, repaired.rows).to_json()
     digest = hashlib.sha256(part).hexdigest()
+    if repaired.rows is None:
+        chosen = _chosen(made.attendances)
+    else:
+        gone, new = repaired.rows
+        chosen = state.chosen - _chosen(gone) + _chosen(new)
     if not trial:
-        _keep(digest, _State(repaired.problem, made, state.stored_problem))
+        _keep(digest, _State(repaired.problem, made, state.stored_problem, chosen))
         # What was repaired is the first to go: a busy site must not push out the plans of quiet ones.
         _STATES.move_to_end(base, last=False)
     return Outcome(
         digest=digest,
         part=part,
         base=base,
-        figures=figures_of(repaired.problem, made),
+        figures=figures_of(repaired.problem, made, chosen),
         moves=moves_of(repaired.difference),
         violations=_judged(repaired),
         standings=_standings(made),
@@ -188,10 +198,13 @@ def judge(base: str) -> tuple[str, ...]:
     return tuple(str(finding) for finding in check(state.problem, state.plan))
 
 
-def figures_of(problem: SiteProblem, made: Plan) -> Figures:
-    """The plan's figures as events carry them."""
+def _chosen(rows: tuple[Attendance, ...]) -> int:
+    return sum(1 for one in rows if one.because.placed_by is PlacedBy.CHOICE)
+
+
+def figures_of(problem: SiteProblem, made: Plan, chosen: int) -> Figures:
+    """The plan's figures as events carry them. ``chosen``: how many of its attendances a learner chose."""
     metrics = made.metrics
-    chosen = sum(1 for one in made.attendances if one.because.placed_by == "choice")
     return Figures(
         learners=len(problem.learners),
         adults=len(problem.adults),
