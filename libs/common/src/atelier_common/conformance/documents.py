@@ -187,6 +187,19 @@ class DocumentsSuite:
         found = await self.documents.scan(TENANT, "things", "at", low=2**53 + 1, high=2**53 + 3)
         assert [id for id, _ in found] == ["1", "2", "3"]
 
+    async def test_whoever_is_cancelled_while_it_asks_ends(self) -> None:
+        async def ask() -> None:
+            while True:
+                await self.documents.find(TENANT, "things", "1")
+                await asyncio.sleep(0)
+
+        for moment in range(200):
+            asking = asyncio.create_task(ask())
+            await asyncio.sleep(moment * 0.000_05)
+            asking.cancel()
+            await asyncio.wait({asking}, timeout=5)
+            assert asking.cancelled()
+
     async def test_tenants_are_apart(self) -> None:
         await self._put("1", {"of": "ours", "n": 1})
         await self._put("1", {"of": "theirs", "n": 1}, tenant=OTHER_TENANT)

@@ -14,6 +14,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pymongo import InsertOne, ReplaceOne
@@ -108,23 +109,19 @@ class MongoDocuments:
         for field in fields:
             if field == "_id":
                 continue
-            try:
+            with _asking():
                 await self._database[collection].create_index(
                     [(field, 1), (_TENANT, 1), ("_id", 1)],
                     name=f"by_{field}",
                     partialFilterExpression={field: {"$exists": True}},
                     session=await self._in_session(),
                 )
-            except PyMongoError as error:
-                raise _unknown(error) from error
 
     async def write(self, writes: Sequence[Write]) -> list[bool]:
         outcomes: list[bool] = []
-        try:
+        with _asking():
             for together in _apart(writes):
                 outcomes += await self._write_together(together)
-        except PyMongoError as error:
-            raise _unknown(error) from error
         return outcomes
 
     async def _write_together(self, writes: Sequence[Write]) -> list[bool]:
@@ -268,13 +265,11 @@ class MongoDocuments:
     async def _all(
         self, collection: str, wanted: Mapping[str, Any], order: Sequence[tuple[str, int]] = (), limit: int = 0
     ) -> list[Body]:
-        try:
+        with _asking():
             cursor = self._database[collection].find(wanted, session=await self._in_session())
             if order:
                 cursor = cursor.sort(list(order)).limit(limit)
             found: list[Body] = await cursor.to_list(None)
-        except PyMongoError as error:
-            raise _unknown(error) from error
         return found
 
     async def _in_session(self) -> Any:
@@ -357,9 +352,25 @@ def _apart(writes: Sequence[Write]) -> Iterator[list[Write]]:
         yield run
 
 
-def _unknown(error: PyMongoError) -> Unavailable:
-    code = getattr(error, "code", None)
-    return Unavailable(f"the database did not answer as it should: {type(error).__name__} {code or ''}".rstrip())
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Around what the driver is asked. Raises Unavailable where it fails: then it is not known what came of it.
+
+    A task that was cancelled meanwhile ends here at the latest: PyMongo sends by asyncio.wait_for, which loses a cancellation
+    that comes in the same moment as its result (before Python 3.12), and then the task would go on for ever.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    try:
+        yield
+    except PyMongoError as error:
+        code = getattr(error, "code", None)
+        said = f"the database did not answer as it should: {type(error).__name__} {code or ''}"
+        raise Unavailable(said.rstrip()) from error
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 _PORT: type[Documents] = MongoDocuments
