@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from atelier_common.bus.memory import MemoryBus
 from atelier_common.commands import Commands
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
 from atelier_common.conformance.material import OTHER_TENANT, TENANT, append
 from atelier_common.conformance.material import commit as make_commit
-from atelier_common.conformance.notes import Counted, Doodled, Noted
+from atelier_common.conformance.notes import Counted, Doodled, Noted, Notes
 from atelier_common.conformance.running_world import (
     OLDER,
     CutDocuments,
@@ -280,6 +281,8 @@ class RunningSuite(RunningWorld):
         assert await self.model().get("elsewhere", "a") is None
 
     async def test_caught_up_waits_for_what_was_just_accepted(self) -> None:
+        # Just accepted: it has no place in the log yet.
+        self.notes = Notes(self.log, MemoryBus(), placed=False)
         here, elsewhere = self.model(), self.model()
         here.activate(PAGES)
         runner = self.runner(model=here)
