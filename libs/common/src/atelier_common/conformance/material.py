@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from atelier_common.commit import Commit
+from atelier_common.doorbell import Doorbell
 from atelier_common.events import StoredEvent
 from atelier_common.eventstore.port import Appended, EventStore
 
@@ -46,12 +47,23 @@ async def append(store: EventStore, *commits: Commit) -> None:
     assert [type(outcome) for outcome in outcomes] == [Appended] * len(commits)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until ``condition`` holds; fails after ``seconds``."""
+async def until(
+    condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS, bell: Doorbell | None = None
+) -> None:
+    """Wait until ``condition`` holds; fails after ``seconds``.
+
+    Looking keeps a database from doing what is waited for: so less and less often, or when ``bell`` rings.
+    """
     end = asyncio.get_running_loop().time() + seconds
-    while not await condition():
+    pause = 0.05 if bell else 0.002
+    bell = bell or Doorbell()
+    while True:
+        rung = bell.listen()
+        if await condition():
+            return
         assert asyncio.get_running_loop().time() < end, f"still not so after {seconds} seconds"
-        await asyncio.sleep(0.002)
+        await Doorbell.wait(rung, pause)
+        pause = min(pause * 1.5, 0.05)
 
 
 async def whole_log(store: EventStore, tenant: str, length: int) -> list[Commit]:
@@ -60,7 +72,7 @@ async def whole_log(store: EventStore, tenant: str, length: int) -> list[Commit]
     async def long_enough() -> bool:
         return await store.head(tenant) >= length
 
-    await until(long_enough)
+    await until(long_enough, bell=store.changed)
     read: list[Commit] = []
     while page := await store.read_log(tenant, len(read), limit=97):
         read += page

@@ -125,7 +125,7 @@ class Notes:
             return await self.log.store.position_of(tenant, stream, version) is not None
 
         if self._placed:
-            await until(placed)
+            await until(placed, bell=self.log.store.changed)
         return commit
 
     async def note(self, stream: str, *texts: str, tenant: str = TENANT) -> None:
