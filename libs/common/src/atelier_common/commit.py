@@ -60,7 +60,7 @@ class Commit:
             raise InvalidInput(f"{len(self.events)} events in one append; at most {MAX_EVENTS}")
         encoded = orjson.dumps(
             {
-                "e": [(event.type, event.version, event.data) for event in self.events],
+                "e": [(event.type, event.version, event.content) for event in self.events],
                 "c": self.command_id,
                 "h": self.request_hash,
                 "r": self.result,

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import orjson
 from google.protobuf.message import Message
+from orjson import Fragment
 from pydantic import TypeAdapter, ValidationError
 
 from atelier_common.errors import UnknownEventType
@@ -19,17 +21,29 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 EventClass = TypeVar("EventClass", bound=type)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StoredEvent:
-    """One event as a log holds it.
+    """One event as a log holds it: plain JSON ``data``, or that data as the ``Fragment`` of JSON that an encoder made.
 
-    ``data`` is plain JSON data. ``value`` memoises the decoded event; it is never part of equality and never stored.
+    ``value`` memoises the decoded event; it is never part of equality and never stored.
     """
 
     type: str
     version: int
-    data: Any
-    value: Any = field(default=None, compare=False, repr=False)
+    content: Any
+    value: Any = field(default=None, repr=False)
+
+    @property
+    def data(self) -> Any:
+        """The plain JSON data; read anew at each call where this release has just encoded the event."""
+        return orjson.loads(orjson.dumps(self.content)) if isinstance(self.content, Fragment) else self.content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredEvent) and (self.type, self.version, self.data) == (
+            other.type,
+            other.version,
+            other.data,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +100,17 @@ class EventRegistry:
         return self._by_class[cls].name
 
     def encode(self, event: Any) -> StoredEvent:
-        """The stored form of one of this service's own events. ``data`` is plain JSON data."""
+        """The stored form of one of this service's own events, written as JSON once."""
         known = self._by_class[type(event)]
         if known.adapter is None:
-            data: Any = {"pb": b2a_base64(event.SerializeToString(deterministic=True), newline=False).decode("ascii")}
+            content = _contract(event.SerializeToString(deterministic=True))
         else:
-            data = known.adapter.serializer.to_python(event, mode="json")
-        return StoredEvent(known.name, known.version, data, event)
+            content = Fragment(known.adapter.serializer.to_json(event))
+        return StoredEvent(known.name, known.version, content, event)
 
     def encode_contract(self, ce_type: str, payload: bytes) -> StoredEvent:
         """The stored form of a neighbour's fact, from the bytes that came."""
-        return StoredEvent(ce_type, 1, {"pb": b2a_base64(payload, newline=False).decode("ascii")})
+        return StoredEvent(ce_type, 1, _contract(payload))
 
     def read_contract(self, ce_type: str, payload: bytes) -> StoredEvent:
         """The stored form of a neighbour's fact, read already. Raises UnknownEventType, or protobuf's DecodeError."""
@@ -130,3 +144,7 @@ class EventRegistry:
         except ValidationError as error:
             raise UnknownEventType(f"event {stored.type} v{stored.version} cannot be read: {error}") from error
         return stored.value
+
+
+def _contract(payload: bytes) -> Fragment:
+    return Fragment(b'{"pb":"' + b2a_base64(payload, newline=False) + b'"}')
