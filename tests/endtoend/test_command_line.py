@@ -18,7 +18,7 @@ from tests.support.running import running
 
 RUNNER = CliRunner()
 COMMANDS = [
-    *("demo", "serve", "plan", "publish", "timetable", "why", "override", "token"),
+    *("demo", "serve", "plan", "publish", "timetable", "why", "override", "token", "restored", "tombstones"),
     *(f"import {one}" for one in ("oneroster", "case", "evidence", "site")),
     *(f"events {one}" for one in ("tail", "parked", "unpark", "rebuild", "verify")),
 ]

@@ -32,6 +32,11 @@ _PATIENCE_SECONDS = 1.0
 _log = logging.getLogger("atelier.service")
 
 
+def lease_of(service: str) -> str:
+    """The lease that a process of the service holds while it follows the log: some process always does while any runs."""
+    return f"{service}:followers"
+
+
 class Service:
     """One service. A bootstrap makes it, names its projections, reactions, subscriptions and timers, then starts it.
 
@@ -127,7 +132,7 @@ class Service:
             )
             self._begin("consumer", self.consumer.run())
         self._begin(
-            "followers", lead(Lease(self.documents, self._lease_name, self._owner, self._lease_ms), self._follow)
+            "followers", lead(Lease(self.documents, lease_of(self.name), self._owner, self._lease_ms), self._follow)
         )
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -214,12 +219,8 @@ class Service:
         """Whether some process follows the log now."""
         if self.leading:
             return True
-        lease = await self.documents.find(SYSTEM, LEASES, self._lease_name)
+        lease = await self.documents.find(SYSTEM, LEASES, lease_of(self.name))
         return lease is not None and lease["owner"] != ""
-
-    @property
-    def _lease_name(self) -> str:
-        return f"{self.name}:followers"
 
     async def idle(self) -> bool:
         """Whether nothing in the log waits for a follower."""

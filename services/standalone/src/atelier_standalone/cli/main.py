@@ -1,6 +1,7 @@
 """The command line's front: demo, serve, token, and the rooms of the other commands."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +9,7 @@ from atelier_common import process
 from atelier_common.errors import AtelierError
 from atelier_common.security.tokens import TokenIssuer
 
-from atelier_standalone.cli import events, importing, planning
+from atelier_standalone.cli import events, hosting, importing, planning
 from atelier_standalone.cli.context import (
     DEFAULT_TENANT,
     DataOption,
@@ -80,7 +81,7 @@ def serve_folder(
     Example: atelier serve scheduling (docs/operations.md lists what it reads from its environment)
     """
     if service is not None:
-        serve_one(service)
+        hosting.serve_one(service)
         return
     from atelier_standalone.serving import serve
 
@@ -101,21 +102,6 @@ def serve_folder(
         raise typer.Exit(6) from error
 
 
-def serve_one(name: str) -> None:
-    """One service as a process of its own; says on a line of JSON where it listens."""
-    from atelier_hosting.process import Misconfigured, run_service
-
-    try:
-        run_service(name)
-    except Misconfigured as wrong:
-        for fault in wrong.faults:
-            say_problem({"title": "Cannot serve", "detail": fault})
-        raise typer.Exit(2) from wrong
-    except (AtelierError, OSError, RuntimeError) as error:
-        say_problem({"title": getattr(error, "title", "Cannot serve"), "detail": str(error)})
-        raise typer.Exit(6) from error
-
-
 @app.command()
 def token(
     roles: Annotated[
@@ -130,6 +116,14 @@ def token(
     ] = None,
     minutes: Annotated[float, typer.Option(min=1, help="How long it holds.")] = 60,
     data: DataOption = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of the keys, where services are processes of their own.",
+            envvar="ATELIER_KEYS",
+            show_default="in the data folder",
+        ),
+    ] = None,
     tenant: TenantOption = DEFAULT_TENANT,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,10 +131,13 @@ def token(
 
     Example: atelier token coach --subject coach-7
     """
-    issuer = TokenIssuer(folder_of(data).keys)
+    issuer = TokenIssuer(keys or folder_of(data).keys)
     try:
         issued = issuer.issue(tenant, subject, roles, minutes, learner or ())
     except ValueError as error:
         say_problem({"title": "The input is not valid", "detail": str(error)})
         raise typer.Exit(2) from error
     answer(as_json, {"token": issued}, lambda said: print(said["token"]))
+
+
+hosting.register(app)

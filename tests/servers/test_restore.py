@@ -1,0 +1,198 @@
+"""One service's database is lost and put back from a backup that was made while evidence came in; its neighbours find together with it."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from atelier_hosting.process import SERVICES
+from atelier_standalone.cli.importing import send_framework, send_roster, send_site
+from pymongo import MongoClient
+
+from infra.dev.backup import back_up, put_back
+from infra.dev.house import House, HouseClient, Replica
+from tests.support import school
+
+pytestmark = pytest.mark.servers
+
+PUPILS = school.pupils(6)
+NEWCOMER = school.pupils(7)[-1]
+XAPI = {"X-Experience-API-Version": "1.0.3"}
+ROLES = ("district-admin", "operator", "partner", "coach")
+_PATIENCE = 120.0
+_LOOKS_EVERY = 0.5
+
+
+class Drill:
+    """A small district in a house of processes, and the operator who keeps its backups."""
+
+    def __init__(self, house: House, client: HouseClient, folder: Path) -> None:
+        self.house = house
+        self.client = client
+        self.folder = folder
+        self.sent: dict[str, school.Data] = {}
+
+    def replica(self, service: str) -> Replica:
+        return next(one for one in self.house.running if one.service == service)
+
+    def database(self, service: str) -> str:
+        return self._environment(service)["ATELIER_DATABASE"]
+
+    def _environment(self, service: str) -> dict[str, str]:
+        environment = self.replica(service).process.env
+        assert environment is not None
+        return environment
+
+    async def back_up(self, service: str) -> Path:
+        file = self.folder / f"{service}.backup"
+        await asyncio.to_thread(back_up, self.house.mongo, self.database(service), file)
+        return file
+
+    async def lose(self, service: str) -> None:
+        """Its process ends, its database is gone."""
+        await asyncio.to_thread(self.replica(service).process.stop)
+        with MongoClient[Any](self.house.mongo) as client:
+            client.drop_database(self.database(service))
+
+    async def restore(self, service: str, file: Path, *options: str) -> dict[str, Any]:
+        """As docs/operations.md tells an operator; what ``atelier restored`` said."""
+        await asyncio.to_thread(put_back, self.house.mongo, self.database(service), file)
+        said = await self.atelier(service, "restored", service, "--json", *options)
+        await asyncio.to_thread(self.replica(service).process.start)
+        await self.client.move_clock(school.SATURDAY_BEFORE)
+        return dict(json.loads(said))
+
+    async def atelier(self, service: str, *arguments: str) -> str:
+        """The command line in the environment of a service."""
+        command = [*self.replica(service).process.command[:3], *arguments]
+        done = await asyncio.to_thread(
+            subprocess.run, command, env=self._environment(service), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    async def bring_in(self, people: Sequence[school.Pupil]) -> None:
+        await send_roster(self.client, school.roster_zip(people))
+        await send_site(self.client, json.dumps(school.site_description(school.studios(), people)).encode())
+        await self.client.settle()
+
+    async def send(self, statements: Sequence[school.Data]) -> None:
+        self.sent |= {one["id"]: one for one in statements}
+        body = json.dumps(list(statements)).encode()
+        await self.client.send("/assessment/xapi/statements", body, "application/json", XAPI)
+
+    async def known(self, statement: school.Data) -> bool:
+        query = {"statementId": statement["id"]}
+        answer = await self.client.http.get("/assessment/xapi/statements", params=query, headers=XAPI)
+        return answer.status_code == 200
+
+    async def learners(self) -> dict[str, str]:
+        """Ids by display name."""
+        return {
+            one["display_name"]: one["learner_id"] for one in (await self.client.get("/profile/v1/learners"))["items"]
+        }
+
+    async def standing(self) -> dict[str, Any]:
+        """How everybody stands, and how much evidence says so."""
+        found = {}
+        for learner in (await self.learners()).values():
+            mastery = (await self.client.get(f"/assessment/v1/learners/{learner}/mastery"))["mastery"]
+            found[learner] = {one["competency_id"]: (one["estimate"], one["evidence_count"]) for one in mastery}
+        return found
+
+    async def agreements(self, service: str) -> dict[tuple[str, str], int]:
+        """How often each reader of ``service``, and it as a reader, has compared all it holds with the owner: (reader, owner)."""
+        found = {}
+        for reader, log in (await self.client.logs()).items():
+            owners = {topic.partition(".")[0] for topics in log["reads"].values() for topic in topics}
+            for owner in owners if reader == service else owners & {service}:
+                found[reader, owner] = sum([one["stream"] == f"{owner}/@log" for one in await self._log(reader)])
+        return found
+
+    async def _log(self, service: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while page := await self._page(service, len(found)):
+            found += page
+        return found
+
+    async def _page(self, service: str, after: int) -> list[dict[str, Any]]:
+        path = f"/operator/v1/logs/{service}/events"
+        return list((await self.client.get(path, after=after, limit=500))["events"])
+
+    async def together(self, service: str, before: dict[tuple[str, str], int]) -> None:
+        """Until each of them has compared once more since ``before``, and nothing is under way."""
+        late = dict(before)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while late:
+                    await asyncio.sleep(_LOOKS_EVERY)
+                    late = {pair: n for pair, n in (await self.agreements(service)).items() if n <= before[pair]}
+        except TimeoutError:
+            raise AssertionError(f"(reader, owner) that did not compare anew: {late}") from None
+        await self.client.settle()
+
+    async def verified(self) -> None:
+        assert not any((await self.client.violations()).values())
+        for service in SERVICES:
+            assert (await self.client.ask(service, "/operator/v1/parked"))["parked"] == []
+
+
+@pytest.fixture
+async def drill(tmp_path: Path, kafka_address: str, mongo_address: str) -> AsyncIterator[Drill]:
+    house = House(tmp_path / "house", kafka_address, mongo_address, f"restore-{os.urandom(4).hex()}.", lease_ms=3_000)
+    try:
+        await asyncio.to_thread(house.start)
+        async with house.client(school.TENANT, ROLES) as client:
+            await client.move_clock(school.SATURDAY_BEFORE)
+            await send_framework(client, school.case_package())
+            drill = Drill(house, client, tmp_path)
+            await drill.bring_in(PUPILS)
+            yield drill
+    finally:
+        house.stop()
+
+
+def answers(first: int, code: str = "N1") -> list[school.Data]:
+    return [one for who in PUPILS for one in school.answers(who.sourced_id, code, 2, first=first)]
+
+
+async def during(work: Awaitable[Path], act: Callable[[int], Awaitable[None]]) -> Path:
+    """Do ``work`` while ``act`` goes on, at least once."""
+    task, number = asyncio.ensure_future(work), 0
+    while number == 0 or not task.done():
+        await act(number)
+        number += 1
+    return await task
+
+
+async def test_assessment_comes_back_with_everything_acknowledged_before_its_backup(drill: Drill) -> None:
+    before, after = answers(first=1), answers(first=30)
+    await drill.send(before)
+    backup = await during(drill.back_up("assessment"), lambda number: drill.send(answers(10 + number % 15, "W1")))
+    await drill.send(after)
+    await drill.bring_in([*PUPILS, NEWCOMER])
+    stood, agreed = await drill.standing(), await drill.agreements("assessment")
+    old = (await drill.client.logs())["assessment"]["incarnation"]
+
+    await drill.lose("assessment")
+    said = await drill.restore("assessment", backup)
+    assert said["incarnations"] == {school.TENANT: (await drill.client.logs())["assessment"]["incarnation"]}
+    assert said["incarnations"][school.TENANT] != old
+    await drill.together("assessment", agreed)
+    await drill.verified()
+    assert all([await drill.known(one) for one in before])
+    assert not any([await drill.known(one) for one in after])
+
+    # Who came after the backup is known again from profile. What providers send again counts once, and all is as it was.
+    await drill.send(list(drill.sent.values()))
+    await drill.client.settle()
+    assert (await drill.client.get("/assessment/v1/parked"))["parked"] == []
+    assert await drill.standing() == stood
+    await drill.send(school.answers(NEWCOMER.sourced_id, "N1", 2))
+    await drill.client.settle()
+    assert (await drill.client.get("/assessment/v1/parked"))["parked"] == []
+    await drill.verified()
