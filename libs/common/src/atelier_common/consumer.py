@@ -62,7 +62,7 @@ class Inlet:
         *,
         batch: int = 500,
         slowest: float = 5.0,
-        look_after: float = 5.0,
+        look_after: float = 10.0,
     ) -> None:
         self.source = subscription.source
         self._group = group_of(service, subscription.source)

@@ -39,7 +39,7 @@ class LogWatch:
     in ``idle`` seconds, and it is the only one of them that does.
     """
 
-    def __init__(self, store: EventStore, documents: Documents, *, idle: float = 1.0) -> None:
+    def __init__(self, store: EventStore, documents: Documents, *, idle: float = 2.0) -> None:
         self.cursors = LateCursors(documents)
         self._store = store
         self._idle = idle

@@ -23,6 +23,7 @@ from atelier_common.verify import Told, check_services
 from fastapi import APIRouter, FastAPI
 
 from atelier_hosting import operating
+from atelier_hosting.bell import ReplicaBell
 from atelier_hosting.doors import open_doors, told_to_stop
 from atelier_hosting.keys import RemoteKeyOwner
 from atelier_hosting.neighbours import NeighbourBackfill, NeighbourChannels
@@ -113,7 +114,8 @@ async def _run(hosted: Hosted, host: Host, told: asyncio.Event, announce: Callab
     settings, publisher = host.settings, hosted.service.publisher
     log = [] if publisher is None else [backfill_service(publisher.contracts, host.store)]
     await hosted.start()
-    warming = asyncio.ensure_future(hosted.warm())
+    bell = ReplicaBell(hosted.name, host.owner, host.store, lambda: hosted.service.leading, host.bus)
+    beside = [asyncio.ensure_future(hosted.warm()), asyncio.ensure_future(bell.run())]
     try:
         async with open_doors(
             _app(hosted, host),
@@ -128,7 +130,8 @@ async def _run(hosted: Hosted, host: Host, told: asyncio.Event, announce: Callab
             await told.wait()
             _log.info("%s drains for at most %s s", hosted.name, settings.drain_seconds)
     finally:
-        warming.cancel()
+        for task in beside:
+            task.cancel()
         await hosted.stop()
 
 

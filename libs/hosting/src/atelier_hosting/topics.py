@@ -2,6 +2,8 @@
 
 from atelier_common.bus.kafka import Topic
 
+from atelier_hosting.bell import bell_topic
+
 _A_MONTH = {"retention.ms": str(30 * 86_400_000), "cleanup.policy": "delete"}
 
 
@@ -19,4 +21,5 @@ def declared() -> tuple[Topic, ...]:
         Topic("pathing.path", 12, settings=_A_MONTH),
         Topic("scheduling.plan", 6, settings=_A_MONTH),
         Topic("scheduling.obligation", 6, settings=_A_MONTH),
+        *map(bell_topic, ("profile", "assessment", "pathing", "scheduling")),
     )

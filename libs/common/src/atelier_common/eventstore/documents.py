@@ -40,7 +40,7 @@ from atelier_common.lease import LEASE_MS
 _CHUNK_BYTES = 4_000_000
 _SEGMENTS_AT_ONCE = 200
 _TENANTS_AT_ONCE = 1000
-_TENANTS_KNOWN_SECONDS = 1.0
+_TENANTS_KNOWN_SECONDS = 2.0
 """How long a tenant that another process has met first may go unnoticed: everybody who follows the log asks who there is."""
 
 
@@ -100,6 +100,11 @@ class DocumentEventStore:
     async def close(self) -> None:
         if self._loop is not None:
             await self._loop.close()
+
+    @property
+    def sequencing(self) -> bool:
+        """Whether this process gives positions at this moment."""
+        return self._loop is not None and self._loop.leading
 
     async def incarnation(self, tenant: str) -> str:
         if tenant not in self._incarnations:

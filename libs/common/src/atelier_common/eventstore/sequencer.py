@@ -132,6 +132,11 @@ class SequencerLoop:
         self._lease = Lease(documents, "sequencer", owner, lease_ttl_ms)
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def leading(self) -> bool:
+        """Whether this replica holds the lease, as far as it knows."""
+        return self._lease.epoch > 0
+
     def start(self) -> None:
         if self._task is None:
             self._task = asyncio.create_task(lead(self._lease, self._work), name="sequencer")
