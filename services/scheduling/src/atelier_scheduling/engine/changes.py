@@ -1,6 +1,7 @@
 """What may happen to a site after it was planned, as data. ``repair`` takes a few of these and touches only whom it
 must."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -111,6 +112,11 @@ class Changes:
     """A list of changes with canonical bytes (``wire.write`` / ``wire.read(Changes, data)``)."""
 
     changes: tuple[Change, ...]
+
+
+def needing(changes: Iterable[Change]) -> frozenset[str]:
+    """The learners whose needs are told anew."""
+    return frozenset(change.learner for change in changes if isinstance(change, NeedsChanged))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,6 @@ Never opens a session; it moves people between those that stand, exchanges an ad
 restored timetable give the same bytes.
 """
 
-from dataclasses import fields
-from operator import attrgetter
-
 from atelier_scheduling.engine.applying import needs_after
 from atelier_scheduling.engine.appointments import staying, why
 from atelier_scheduling.engine.changes import (
@@ -22,7 +19,7 @@ from atelier_scheduling.engine.changes import (
 from atelier_scheduling.engine.checks import may_learn
 from atelier_scheduling.engine.decisions import Answer
 from atelier_scheduling.engine.demand import APPOINTED, Demand
-from atelier_scheduling.engine.needs import Need
+from atelier_scheduling.engine.needs import Need, what_is_asked
 from atelier_scheduling.engine.overrides import Override
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
@@ -32,10 +29,6 @@ from atelier_scheduling.engine.restoring import recount
 from atelier_scheduling.engine.standingin import StandingIn
 from atelier_scheduling.engine.timetable import DECIDED, LATER, SHOWN, Seat
 from atelier_scheduling.engine.worktable import Worktable
-
-# A need without what is only known of the learner: what asks the same is placed the same.
-_KNOWN = ("readiness", "evidence", "rank", "urgency", "failed_kinds")
-_ASKED = attrgetter(*(field.name for field in fields(Need) if field.name not in _KNOWN))
 
 
 class FirstAid:
@@ -64,8 +57,7 @@ class FirstAid:
         if learner is None:
             return True
         before = self.work.facts.needs[learner]
-        after = sorted(needs_after(tuple(before), change), key=lambda need: need.id)
-        return list(map(_ASKED, after)) == list(map(_ASKED, before))
+        return what_is_asked(needs_after(tuple(before), change)) == what_is_asked(before)
 
     def mend(
         self, after: SiteProblem, changes: tuple[Change, ...], digest: str, seed: int, effort: int

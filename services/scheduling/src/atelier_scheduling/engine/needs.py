@@ -1,7 +1,9 @@
 """What a learner is owed or wants: a focus, minutes with a period, the kinds of session that serve it, and why."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter, itemgetter
 
 from atelier_scheduling.engine.times import Interval
 
@@ -171,3 +173,13 @@ class Need:
     @property
     def is_open(self) -> bool:
         return self.state is NeedState.OPEN
+
+
+# A need without what is only known of the learner.
+_KNOWN = ("readiness", "evidence", "rank", "urgency", "failed_kinds")
+_ASKED = attrgetter(*(field.name for field in fields(Need) if field.name not in _KNOWN))
+
+
+def what_is_asked(needs: Iterable[Need]) -> tuple[tuple[object, ...], ...]:
+    """What some needs ask for, in any order of theirs: needs that ask the same are placed the same."""
+    return tuple(sorted(map(_ASKED, needs), key=itemgetter(0)))

@@ -13,11 +13,12 @@ from atelier_common.privacy.keysource import KeySource
 
 from atelier_scheduling.domain.plan import PLAN, Cut, PlanProposed, ProposePlan, RefusePlan, plan_key
 from atelier_scheduling.engine import wire
-from atelier_scheduling.engine.changes import Change, Changes, LearnerChanged
+from atelier_scheduling.engine.changes import Change, Changes, LearnerChanged, needing
 from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.engine.problem import SiteProblem
 from atelier_scheduling.engine.questions import Explanation, Question
 from atelier_scheduling.planning import solving
+from atelier_scheduling.planning.asked import LastAsked
 from atelier_scheduling.planning.assembling import assemble, with_birth_dates
 from atelier_scheduling.planning.process import SolverProcess
 from atelier_scheduling.planning.reading import Library, Models
@@ -43,6 +44,7 @@ class Planner:
         self._models = models
         self._keys = keys
         self._process = process
+        self._asked = LastAsked()
 
     async def propose(
         self, tenant: str, site_id: str, week: str, reason: str, causes: Sequence[str], now: int
@@ -82,13 +84,20 @@ class Planner:
         needs is no cause of the plan.
         """
         latest = await self.latest(tenant, site_id, week)
+        key = plan_key(site_id, week)
+        anew = self._asked.anew(tenant, key, latest.plan_digest, changes)
+        if not anew:
+            return None
         description = await self._library.site(tenant, site_id)
-        outcome = await self._mend(tenant, latest.plan_digest, changes, description)
+        outcome = await self._mend(tenant, latest.plan_digest, anew, description)
         if outcome.diagnosis:
             return RefusePlan(latest.problem_digest, outcome.diagnosis, reason, now)
+        known = None if outcome.changed else outcome.passed_over
+        self._asked.note(tenant, key, latest.plan_digest, outcome.digest, anew, known)
         if not outcome.changed:
             return None
-        led = [cause for cause, learner in causes if learner not in outcome.passed_over]
+        passed_over = needing(changes) - needing(anew) | outcome.passed_over
+        led = [cause for cause, learner in causes if learner not in passed_over]
         return await self._proposal(
             tenant, site_id, week, outcome, latest.problem_digest, outcome.answered, reason, led, description, now
         )

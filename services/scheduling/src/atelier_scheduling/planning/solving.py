@@ -10,7 +10,7 @@ from atelier_scheduling.domain.plan import Figures, Moved
 from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.applying import apply_changes
 from atelier_scheduling.engine.assembling import ENGINE
-from atelier_scheduling.engine.changes import Changes, NeedsChanged, Repaired
+from atelier_scheduling.engine.changes import Changes, Repaired, needing
 from atelier_scheduling.engine.diagnosis import diagnose
 from atelier_scheduling.engine.explanation import explain
 from atelier_scheduling.engine.overrides import OverrideStanding
@@ -123,9 +123,10 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
     if isinstance(repaired.plan, Infeasible):
         return Outcome(diagnosis=in_words(repaired.problem, repaired.plan.diagnosis))
     made = repaired.plan
-    if not repaired.changed:
-        return Outcome(base, base=base, changed=False, standings=_standings(state.plan))
     answered = asked if repaired.answered is None else repaired.answered
+    passed_over = needing(asked.changes) - needing(answered.changes)
+    if not repaired.changed:
+        return Outcome(base, base=base, changed=False, standings=_standings(state.plan), passed_over=passed_over)
     # Nothing is passed over where a change holds a sealed value: then all is stored as it came.
     stored = stored_changes if len(answered.changes) == len(asked.changes) else wire.write(answered)
     answers = hashlib.sha256(stored).hexdigest()
@@ -149,12 +150,8 @@ def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: in
         violations=_judged(repaired),
         standings=_standings(made),
         answered=stored,
-        passed_over=_needing(asked) - _needing(answered),
+        passed_over=passed_over,
     )
-
-
-def _needing(changes: Changes) -> frozenset[str]:
-    return frozenset(change.learner for change in changes.changes if isinstance(change, NeedsChanged))
 
 
 def _judged(repaired: Repaired) -> tuple[str, ...]:
