@@ -14,6 +14,8 @@ VERSION = "4.3.1"
 _LOGGING = "2.25.4"
 _NAME = f"kafka-{VERSION}"
 _MEMORY = "-Xmx512m"
+_SECONDS = 180.0
+"""Until a broker must answer: three of them start in turn where processors are few."""
 
 
 def _dependency(group: str, artifact: str, version: str) -> str:
@@ -77,12 +79,17 @@ def start(folder: Path, nodes: int = 1) -> Kafka:
             capture_output=True,
         )
         command = [*java, "kafka.Kafka", str(settings)]
-        made.append(Process(f"Kafka {number}", command, home / "log", partial(answers, port)))
-    for node in made:
-        node.start(wait=False)  # the first of several answers only once most of them are there
-    for node in made:
-        node.wait()
-    return Kafka(",".join(f"127.0.0.1:{port}" for port, _ in ports), made)
+        made.append(Process(f"Kafka {number}", command, home / "log", partial(answers, port), seconds=_SECONDS))
+    running = Kafka(",".join(f"127.0.0.1:{port}" for port, _ in ports), made)
+    try:
+        for node in made:
+            node.start(wait=False)  # the first of several answers only once most of them are there
+        for node in made:
+            node.wait()
+    except BaseException:
+        running.stop()
+        raise
+    return running
 
 
 def _settings(number: int, nodes: int, port: int, controller: int, voters: str, data: Path) -> str:
