@@ -21,6 +21,7 @@ from atelier_common.follower import CURSORS
 from atelier_common.lease import LEASES
 from atelier_common.service import Service
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.read_preferences import Nearest, Primary
 
 pytestmark = pytest.mark.servers
 
@@ -142,6 +143,13 @@ async def test_every_command_says_what_the_promise_says(watched: Watched) -> Non
     }
     looked_up = [command for name, kept, command in sent.commands if (name, kept) == ("find", COMMITS)]
     assert any("command" in command["filter"] for command in looked_up)
+
+
+async def test_reads_go_to_the_primary_whatever_the_address_says(watched: Watched) -> None:
+    documents, _ = watched
+    assert documents._client.read_preference == Nearest()
+    # A lone server is never told by its driver, so this is asked of what all commands are made from.
+    assert documents._database[COMMITS].read_preference == Primary()
 
 
 async def test_all_commands_of_a_client_stand_in_one_session(watched: Watched) -> None:
