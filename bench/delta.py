@@ -17,30 +17,18 @@ ratio       none; the median and the 99th percentile over all results that led t
 """
 
 import asyncio
-import json
-import random
 import tempfile
-import time
-import uuid
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from atelier_standalone.cli.planning import propose
-from atelier_standalone.client import Client
-from atelier_standalone.sample.district import WEEK
-
-from bench.district import NOW, bring_in
+from bench.district import NOW
 from bench.measuring import Line, percentile
-from bench.posting import Poster
-from bench.showing import LAST, Pair, successes, successes_missing
+from bench.results import coming_results, plan_sample, post_at_rate
 from bench.standalone import Standalone, standalone
 
 PER_SECOND = 50
 SECONDS = 20
 _WARM_UP = 100
-_EVIDENCE = "/assessment/v1/evidence"
-_XAPI = {"X-Experience-API-Version": "1.0.3"}
 
 
 def measure() -> list[Line]:
@@ -51,78 +39,17 @@ def measure() -> list[Line]:
 
 async def _measure(server: Standalone) -> list[Line]:
     async with server.client() as client, server.poster() as posting:
-        sample = await bring_in(client, sites=True)
-        for day in sample.evidence:
-            lines = day.splitlines()
-            for start in range(0, len(lines), 200):
-                body = b"[" + b",".join(lines[start : start + 200]) + b"]"
-                await client.send("/assessment/xapi/statements", body, "application/json", _XAPI)
-        await client.settle()
-        for site in sample.sites:
-            await propose(client, site, WEEK)
+        sites = await plan_sample(client)
         server.ask("watch")
-        missing = await _missing(client, list(sample.sites))
-        pairs = list(successes(missing, _WARM_UP + PER_SECOND * SECONDS, random.Random("results")))
-        earlier = [pair for pair in dict.fromkeys(pairs) for _ in range(missing[pair] - LAST)]
-        for start in range(0, len(earlier), 200):
-            body = {"evidence": _results("earlier", earlier, timedelta(minutes=29), timedelta())[start : start + 200]}
-            await client.send(_EVIDENCE, json.dumps(body).encode(), "application/json")
-        await client.settle()
-        results = _results("result", pairs, timedelta(minutes=25), timedelta(seconds=1))
-        await _post_at_rate(posting, results[:_WARM_UP])
+        coming = await coming_results(client, sites, _WARM_UP + PER_SECOND * SECONDS)
+        await post_at_rate(posting, coming[:_WARM_UP], PER_SECOND)
         await client.settle()
         server.ask("proposed")
         before = server.ask("figures")["processor"]
-        posted = await _post_at_rate(posting, results[_WARM_UP:])
+        posted = await post_at_rate(posting, coming[_WARM_UP:], PER_SECOND)
         await client.settle()
         processor = server.ask("figures")["processor"] - before
         return _told(posted, server.ask("proposed"), processor)
-
-
-async def _missing(client: Client, sites: list[str]) -> dict[Pair, int]:
-    """Of all learners and the steps they are seated for in the week, how many successes each step takes yet."""
-    monday = datetime.fromisocalendar(int(WEEK[:4]), int(WEEK[-2:]), 1).date()
-    pairs: set[Pair] = set()
-    for site in sites:
-        for day in range(5):
-            date = (monday + timedelta(days=day)).isoformat()
-            path = f"/scheduling/v1/sites/{site}/days/{date}"
-            found = await client.get(path, week=WEEK, proposed=True, studios=True)
-            for session in found["sessions"]:
-                if session["focus_kind"] == "competency":
-                    pairs.update((learner, session["focus"]) for learner in session["members"])
-    return {pair: await successes_missing(client, pair) for pair in sorted(pairs)}
-
-
-def _results(name: str, pairs: list[Pair], before: timedelta, apart: timedelta) -> list[dict[str, Any]]:
-    """A success each, from so long before now on, and so far apart."""
-    at = datetime.fromtimestamp(NOW / 1000, UTC) - before
-    return [
-        {
-            "id": f"{name}-{place}",
-            "learner_id": learner,
-            "competencies": [competency],
-            "item": f"{name}-item-{place}",
-            "success": True,
-            "score": 1.0,
-            "performed_at": (at + place * apart).isoformat(),
-        }
-        for place, (learner, competency) in enumerate(pairs)
-    ]
-
-
-async def _post_at_rate(posting: Poster, results: list[dict[str, Any]]) -> dict[str, float]:
-    """When each was posted, by the correlation id of all that follows from it."""
-    posted: dict[str, float] = {}
-    began = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for place, result in enumerate(results):
-            await asyncio.sleep(max(0.0, began + place / PER_SECOND - time.monotonic()))
-            key = str(uuid.uuid4())
-            posted[key] = time.monotonic()
-            body = json.dumps({"evidence": [result]}).encode()
-            group.create_task(posting.post(_EVIDENCE, body, {"X-Correlation-Id": key}))
-    return posted
 
 
 def _told(posted: dict[str, float], proposals: list[dict[str, Any]], processor: float) -> list[Line]:

@@ -9,10 +9,14 @@ from atelier_common.ids import event_id
 
 
 class Proposals:
-    """Follows the log of scheduling as its doorbell rings. Times are of the machine's monotonic clock, the same in every process."""
+    """Follows the log of scheduling as its doorbell rings, and looks ``every`` so many seconds where it cannot ring.
 
-    def __init__(self, store: EventStore) -> None:
+    Times are of the machine's monotonic clock, the same in every process.
+    """
+
+    def __init__(self, store: EventStore, every: float = 1.0) -> None:
         self._store = store
+        self._every = every
         self._posts: dict[str, tuple[str, str, float]] = {}
         self._found: list[dict[str, Any]] = []
         self._incarnations: dict[str, str] = {}
@@ -29,7 +33,7 @@ class Proposals:
                     for commit in commits:
                         self._note(tenant, commit, at)
                     self._positions[tenant] = commits[-1].position
-            await self._store.changed.wait(rung, 1.0)
+            await self._store.changed.wait(rung, self._every)
 
     def _note(self, tenant: str, commit: Commit, at: float) -> None:
         for ordinal, stored in enumerate(commit.events):
