@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -102,9 +102,17 @@ def house(
         built.stop()
 
 
+@dataclass(frozen=True)
+class Moved:
+    """``who`` posted a result, and ``plan`` is the commit of the plan that it changed."""
+
+    who: Place
+    plan: Mapping[str, object]
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def planned(house: House) -> AsyncIterator[HouseClient]:
-    """A district whose week is planned, with a studio for what comes after N1 that has room."""
+async def moved(house: House) -> Moved:
+    """In a district whose week is planned, with a studio for what comes after N1 that has room."""
     async with house.client(TENANT, ROLES) as client:
         await client.move_clock(school.SATURDAY_BEFORE)
         people = school.pupils()
@@ -118,7 +126,7 @@ async def planned(house: House) -> AsyncIterator[HouseClient]:
         await client.settle()
         await client.post(f"/scheduling/v1/sites/{school.SITE}/plans", week=school.WEEK)
         await client.settle()
-        yield client
+        return await until_a_plan(client)
 
 
 async def post(client: HouseClient, statements: Sequence[school.Data], traceparent: str = "") -> None:
@@ -127,8 +135,8 @@ async def post(client: HouseClient, statements: Sequence[school.Data], tracepare
     await client.send("/assessment/xapi/statements", content, JSON["content-type"], headers)
 
 
-async def until_a_plan(client: HouseClient) -> tuple[Place, Mapping[str, object]]:
-    """Post results of a learner one at a time until one of them changes the plan: who posted it, and the plan's commit."""
+async def until_a_plan(client: HouseClient) -> Moved:
+    """Post results of a learner one at a time until one of them changes the plan."""
     for number in range(20, 26):
         caller = (f"{number:032x}", f"{number:016x}")
         before = (await client.heads())["scheduling"]
@@ -137,25 +145,24 @@ async def until_a_plan(client: HouseClient) -> tuple[Place, Mapping[str, object]
         commits = (await client.get("/operator/v1/logs/scheduling/events", after=before, limit=100))["events"]
         for commit in commits:
             if "plan.proposed" in [event["type"] for event in commit["events"]]:
-                return caller, commit
+                return Moved(caller, commit)
     raise AssertionError("six right answers changed no plan")
 
 
-async def test_one_trace_leads_from_a_posted_result_to_the_plan(planned: HouseClient, collector: Collector) -> None:
-    caller, commit = await until_a_plan(planned)
-    until(lambda: reaches(collector.spans, caller))
-    hops = followed(collector.spans, THE_WAY, caller)
+async def test_one_trace_leads_from_a_posted_result_to_the_plan(moved: Moved, collector: Collector) -> None:
+    until(lambda: reaches(collector.spans, moved.who))
+    hops = followed(collector.spans, THE_WAY, moved.who)
     for hop in THE_WAY:
         after = f"+{(hops[hop.name].began - hops[THE_WAY[0].name].began) / 1e6:.0f} ms"
         print(f"{after:>9}  {hop.service:<10}  {hop.span:<16}  {hop.name}, after: {hop.after}")
     trace, span = hops["the plan is recorded"].place
-    assert commit["trace"] == f"00-{trace}-{span}-01"
-    assert trace == caller[0]
+    assert moved.plan["trace"] == f"00-{trace}-{span}-01"
+    assert trace == moved.who[0]
     for hop in THE_WAY:
         lost = hops[hop.name]
         without = [replace(one, follows=frozenset()) if one is lost else one for one in collector.spans]
         with pytest.raises(LinkMissing, match=hop.name):
-            followed(without, THE_WAY, caller)
+            followed(without, THE_WAY, moved.who)
 
 
 def reaches(spans: Sequence[Span], caller: Place) -> bool:
@@ -164,3 +171,58 @@ def reaches(spans: Sequence[Span], caller: Place) -> bool:
     except LinkMissing:
         return False
     return True
+
+
+def measured(collector: Collector) -> dict[str, dict[str, list[tuple[Attributes, float]]]]:
+    """By metric and service."""
+    found: dict[str, dict[str, list[tuple[Attributes, float]]]] = {}
+    for (service, metric), values in list(collector.values.items()):
+        found.setdefault(metric, {})[service.removeprefix("atelier-")] = values
+    return found
+
+
+@pytest.mark.usefixtures("moved")
+async def test_what_an_operator_watches_is_measured(collector: Collector) -> None:
+    until(lambda: ("atelier-scheduling", "atelier.plans") in collector.values)
+    # A lag that was met under way is gone when it is looked at again.
+    until(lambda: all(not lag for values in measured(collector)["atelier.follower.lag"].values() for _, lag in values))
+    found = measured(collector)
+    everywhere = {"profile", "assessment", "pathing", "scheduling"}
+    for metric in (
+        "http.server.request.duration",
+        "rpc.server.call.duration",
+        "atelier.log.append.duration",
+        "atelier.log.pending.age",
+        "atelier.follower.lag",
+        "atelier.consumer.lag",
+        "atelier.consumer.oldest.age",
+        "atelier.published.events",
+        "atelier.consumed.events",
+        "atelier.parked.keys",
+        "atelier.lease.held",
+        "atelier.lease.epoch",
+    ):
+        assert set(found[metric]) == everywhere, metric
+    followers = {told["atelier.follower"] for told, _ in found["atelier.follower.lag"]["scheduling"]}
+    assert {"publisher", "reaction:when_facts_changed_then_repair"} <= followers
+    places = {
+        (told["messaging.consumer.group.name"], told["messaging.destination.name"])
+        for told, _ in found["atelier.consumer.lag"]["pathing"]
+    }
+    assert places == {
+        ("pathing-from-profile", "profile.learner"),
+        ("pathing-from-assessment", "assessment.mastery"),
+    }
+    assert dict_of(found["atelier.lease.held"]["pathing"]) == {"pathing:followers": 1.0, "sequencer": 1.0}
+    assert dict_of(found["atelier.parked.keys"]["scheduling"]) == {"consumer": 0.0}
+    assert {work: count > 0 for work, count in dict_of(found["atelier.solve.duration"]["scheduling"]).items()} == {
+        "solve": True,
+        "mend": True,
+    }
+    assert set(dict_of(found["atelier.plans"]["scheduling"])) == {"proposed"}
+    assert not any(personal in collector.raw for personal in (b"lrn_", b"adu_", b"pupil-", b"Pupil", b"Number0"))
+
+
+def dict_of(values: Sequence[tuple[Attributes, float]]) -> dict[str, float]:
+    """Of a metric with one attribute."""
+    return {str(next(iter(told.values()))): value for told, value in values}

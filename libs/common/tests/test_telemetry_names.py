@@ -23,7 +23,7 @@ OPENTELEMETRYS_OWN = {"messaging.consumer.group.name", "messaging.destination.na
 
 
 def sources() -> list[Path]:
-    roots = [REPOSITORY / "libs/common/src", *REPOSITORY.glob("services/*/src")]
+    roots = [REPOSITORY / "libs/common/src", REPOSITORY / "libs/hosting/src", *REPOSITORY.glob("services/*/src")]
     return [path for root in roots for path in sorted(root.rglob("*.py")) if TELEMETRY not in path.parents]
 
 
@@ -86,6 +86,17 @@ def test_no_source_uses_a_name_that_is_not_listed() -> None:
     assert len(paths) > 50
     found = {str(path.relative_to(REPOSITORY)): list(unlisted(path.read_text())) for path in paths}
     assert {path: problems for path, problems in found.items() if problems} == {}
+
+
+def test_every_listed_name_is_used() -> None:
+    used = {
+        node.attr
+        for path in [*sources(), *TELEMETRY.glob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "names"
+    }
+    listed = {constant for constant, value in vars(names).items() if constant.isupper() and isinstance(value, str)}
+    assert listed - used == set()
 
 
 def test_every_name_is_listed_once_and_has_the_form_of_one() -> None:

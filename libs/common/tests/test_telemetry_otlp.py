@@ -19,7 +19,7 @@ from atelier_common.telemetry.metrics import counter, gauge, histogram
 from atelier_common.telemetry.otlp import exporting
 logging.basicConfig(stream=sys.stderr, level="INFO", format="%(name)s %(message)s")
 commands = counter(names.METRIC_UNEXPECTED)
-lag = gauge(names.METRIC_FOLLOWER_LAG)
+lag = gauge(names.METRIC_FOLLOWER_LAG, "{commit}")
 with exporting("atelier-test", "test-0"):
     for number in range(int(sys.argv[1])):
         with tracing.span(names.SPAN_COMMAND, attributes={names.TENANT: "north"}):

@@ -24,7 +24,6 @@ CONSUMER = "consumer"
 _TRIES = 5
 _log = logging.getLogger("atelier.consumer")
 _CONSUMED = metrics.counter(names.METRIC_CONSUMED)
-_PARKED = metrics.counter(names.METRIC_PARKED)
 
 
 @dataclass(frozen=True)
@@ -231,7 +230,6 @@ class Inlet:
                 for (tenant, stream), found in stopped.items()
             )
         )
-        _PARKED.add(len(stopped), {names.SERVICE: self.source})
         for slot, found in stopped.items():
             self._parked[slot] = found.reason
             _log.warning("from %s: a key is parked: %s", self.source, found.reason.partition(":")[0])

@@ -215,6 +215,15 @@ class Service:
             left += max((head - position for position in positions), default=0)
         return left
 
+    async def lags(self) -> dict[str, int]:
+        """How many commits each follower has before it, in all logs together; empty where another process leads."""
+        left = dict.fromkeys((follower.name for follower in self._followers()), 0) if self.leading else {}
+        for tenant in await self.store.tenants() if left else ():
+            head = await self.store.head(tenant)
+            for follower in self._followers():
+                left[follower.name] = left.get(follower.name, 0) + max(0, head - follower.position(tenant))
+        return left
+
     async def led(self) -> bool:
         """Whether some process follows the log now."""
         if self.leading:

@@ -108,6 +108,19 @@ async def _check_settings(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -
                 raise WrongTopic(f"topic {topic.name} has {name}={found} and must have {value}")
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a partition has before the member that holds it. ``since_ms`` is when the oldest of it was sent; None: nothing of it
+    was fetched yet.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    messages: int
+    since_ms: int | None
+
+
 class KafkaBus:
     """A bus at ``address`` (host:port, several with commas). Connections are made when first needed, one producer for all.
 
@@ -151,6 +164,10 @@ class KafkaBus:
         self._members.add(member)
         return member
 
+    async def waiting(self) -> list[Waiting]:
+        """Of every partition held here, by what the broker said last; asks nobody."""
+        return [found for member in self._members for found in await member.waiting()]
+
     async def close(self) -> None:
         self._closed = True
         for member in list(self._members):
@@ -193,6 +210,8 @@ class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client give
     def __init__(self) -> None:
         self.since: dict[TopicPartition, int] = {}
         self.committed: dict[TopicPartition, int] = {}
+        self.oldest: dict[TopicPartition, tuple[int, int]] = {}
+        """(offset, when it was sent) of the first message that was fetched and is not committed."""
 
     def covers(self, place: TopicPartition, end: int) -> bool:
         """Whether what ends at ``end`` was read since the partition was dealt to this member."""
@@ -202,10 +221,12 @@ class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client give
     def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         self.since.clear()
         self.committed.clear()
+        self.oldest.clear()
 
     def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
         self.since.clear()
         self.committed.clear()
+        self.oldest.clear()
 
 
 class KafkaSubscription:
@@ -230,6 +251,7 @@ class KafkaSubscription:
             raise Unavailable(f"Kafka gives nothing to {self._group}: {type(error).__name__}") from error
         for place, records in found.items():
             self._held.since.setdefault(place, records[0].offset)
+            self._held.oldest.setdefault(place, (records[0].offset, records[0].timestamp))
         return [
             Delivery(
                 place.topic.removeprefix(self._prefix),
@@ -258,9 +280,31 @@ class KafkaSubscription:
             except KafkaError as error:
                 raise Unavailable(f"Kafka did not take {self._group}'s commit: {type(error).__name__}") from error
             self._held.committed.update(onward)
+            for place, end in onward.items():
+                if place in self._held.oldest and self._held.oldest[place][0] < end:
+                    del self._held.oldest[place]
         if lost:
             places = ", ".join(f"{place.topic}/{place.partition}" for place in sorted(lost))
             raise PartitionLost(f"{self._group} holds {places} no more")
+
+    async def waiting(self) -> list[Waiting]:
+        """Of every partition that this member holds and that the broker has spoken of."""
+        consumer = self._consumer
+        if consumer is None:
+            return []
+        found: list[Waiting] = []
+        for place in consumer.assignment():
+            end = consumer.highwater(place)
+            if end is None:
+                continue
+            done = self._held.committed.get(place, self._held.since.get(place))
+            if done is None:
+                done = await consumer.position(place)
+            _, since = self._held.oldest.get(place, (0, None))
+            topic = place.topic.removeprefix(self._prefix)
+            group = self._group.removeprefix(self._prefix)
+            found.append(Waiting(group, topic, place.partition, max(0, end - done), since))
+        return found
 
     def pause(self, topic: str, partition: int) -> None:
         self._where_held(topic, partition, AIOKafkaConsumer.pause)

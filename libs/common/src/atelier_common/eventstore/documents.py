@@ -240,6 +240,11 @@ class DocumentEventStore:
         found = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
         return int(found[0][1]["last"]) if found else 0
 
+    async def pending_since(self, tenant: str) -> int | None:
+        """When the commit that waits longest for its position was written, by its writer's time of day; None: none waits."""
+        found = await self._documents.scan(tenant, COMMITS, "pending", limit=1)
+        return int(found[0][1]["pending"]) if found else None
+
     async def position_of(self, tenant: str, stream: str, version: int) -> int | None:
         id = commit_id(stream, version)
         document = await self._documents.find(tenant, COMMITS, id)

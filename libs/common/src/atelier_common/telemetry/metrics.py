@@ -52,7 +52,8 @@ class Gauge:
         return self._shown
 
 
-def gauge(name: str, unit: str = "1") -> Gauge:
+def gauge(name: str, unit: str) -> Gauge:
+    """``unit``: s, or a thing that is counted in braces; with 1, Prometheus calls it a ratio."""
     made = Gauge()
     metrics.get_meter(names.TRACER).create_observable_gauge(name, callbacks=[made.observe], unit=unit)
     return made
