@@ -1,7 +1,8 @@
 """The scheduling service, put together. The one place where its parts meet."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from atelier.pathing.v1 import events_pb2 as pathing
@@ -27,11 +28,13 @@ from atelier_scheduling.engine.plan import Plan
 from atelier_scheduling.planning.desk import Desk
 from atelier_scheduling.planning.planner import Planner
 from atelier_scheduling.planning.process import SolverProcess
+from atelier_scheduling.planning.published_copies import PublishedCopies
 from atelier_scheduling.planning.published_file import PublishedTimetables
 from atelier_scheduling.planning.reading import Library, Models
 from atelier_scheduling.projections import neighbours
 from atelier_scheduling.projections.decisions import OBLIGATIONS, OVERRIDES
 from atelier_scheduling.projections.plans import PLANS
+from atelier_scheduling.projections.publications import PUBLICATIONS
 from atelier_scheduling.projections.sites import SITES
 from atelier_scheduling.publish import TYPES, translate
 from atelier_scheduling.reactions.when_facts_changed_then_repair import when_facts_changed_then_repair
@@ -60,12 +63,19 @@ class Scheduling:
     process: SolverProcess
     files: PublishedTimetables
     grpc: list[GrpcService]
+    copies: PublishedCopies
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     async def start(self) -> None:
         """Open the log and follow it. The solver's process starts with the first plan, or before it by ``warm_up``."""
         await self.service.start()
+        self._tasks.append(asyncio.create_task(self.copies.run(), name="published copies"))
 
     async def stop(self) -> None:
+        while self._tasks:
+            task = self._tasks.pop()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await self.service.stop()
         self.process.close()
 
@@ -122,6 +132,7 @@ def build(
         overrides=service.project(OVERRIDES),
         obligations=service.project(OBLIGATIONS),
     )
+    publications = service.project(PUBLICATIONS)
     process = SolverProcess()
     library = Library(store, models)
     planner = Planner(store, service.commands, library, models, keys, process)
@@ -139,7 +150,9 @@ def build(
     service.on_timer(CADENCE, at_cadence(service.timers, service.commands, planner, library))
     service.publish(translate, TYPES)
 
-    return Scheduling(service, routes(desk, service, files, clock), desk, process, files, [grpc_service(desk, clock)])
+    copies = PublishedCopies(store, library, publications, files, clock)
+    router = routes(desk, service, files, clock)
+    return Scheduling(service, router, desk, process, files, [grpc_service(desk, clock)], copies)
 
 
 def http_app(scheduling: Scheduling, verifier: TokenVerifier) -> FastAPI:

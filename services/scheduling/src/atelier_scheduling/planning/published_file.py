@@ -28,11 +28,20 @@ class PublishedTimetables:
     def __init__(self, folder: Path, titles: Titles | None = None) -> None:
         self._folder = folder
         self._titles = titles
+        self._alone = asyncio.Lock()
 
     async def keep(
         self, tenant: str, description: SiteDescription, plan: Plan, plan_id: str, published_at: int
     ) -> None:
-        """Write the published week; durable and whole when it returns."""
+        """Write the published week; durable and whole when it returns. What was published later stays."""
+        async with self._alone:
+            path = self._path(tenant, description.site_id, plan.week)
+            if not await asyncio.to_thread(_settles, path, plan_id, published_at):
+                await self._keep(tenant, description, plan, plan_id, published_at)
+
+    async def _keep(
+        self, tenant: str, description: SiteDescription, plan: Plan, plan_id: str, published_at: int
+    ) -> None:
         titles = await self._titles(tenant, plan) if self._titles else {}
         view = PlanView(plan, description, titles)
         content = {
@@ -81,6 +90,14 @@ class PublishedTimetables:
 
     def _path(self, tenant: str, site_id: str, week: str) -> Path:
         return self._folder / _name(tenant) / _name(site_id) / f"{_name(week)}.json"
+
+
+def _settles(path: Path, plan_id: str, published_at: int) -> bool:
+    """Whether the file holds this plan already, or one that was published after it."""
+    if not path.is_file():
+        return False
+    held = orjson.loads(path.read_bytes())
+    return bool(held["plan_id"] == plan_id or held["published_at_ms"] > published_at)
 
 
 def _name(text: str) -> str:
