@@ -10,8 +10,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_NEW_OBJECTS = 10_000
-"""How many containers more than were freed there must be before Python looks through the youngest."""
+_NEW_OBJECTS = 50_000
+"""How many containers more than were freed there must be before Python looks through the youngest.
+
+Followers take some hundred commits at a time, and hold tens of thousands of objects before they let them go.
+"""
+_LOOKS = 2
+"""How many looks at the youngest before one at those that stayed: few, so that these too are no more than 150,000."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -22,7 +27,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     them. Looking seldom costs some megabytes of what is in cycles (exceptions, tasks) and saves the looks.
     """
     before = gc.get_threshold()
-    gc.set_threshold(_NEW_OBJECTS, *before[1:])
+    gc.set_threshold(_NEW_OBJECTS, _LOOKS, before[2])
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(main)
