@@ -183,7 +183,7 @@ def test_the_image_is_built_from_the_lock_and_from_nothing_but_what_it_needs() -
     assert all((ROOT / source).exists() for source in copied)
 
 
-@pytest.mark.parametrize("path", ["infra/compose/collector.yaml"])
+@pytest.mark.parametrize("path", ["infra/otel/collector.yaml"])
 def test_the_collector_listens_where_the_services_send(path: str) -> None:
     collector = yaml.safe_load((ROOT / path).read_text())
     port = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
