@@ -2,10 +2,12 @@
 
 work        the sample district in a standalone server of its own process, both sites planned; single results posted at a steady 50 a
             second for 20 seconds, whether or not the ones before have come through. A school in which a tenth of the results moves a
-            timetable: learners at work on steps that they are seated for next week, 40 of them at a time, each with the last two
-            successes that it takes to show the step (where it takes more, those before were posted earlier in the day), so that half
-            of the results shows one. Whether somebody is moved then is for the engine to find: there has to be a session of a
-            step that the learner is ready for, at a time that the learner can spare, with a seat that nobody needs more.
+            timetable: learners at work on steps that they are seated for next week, 40 of them at a time, each with the last one or
+            the last two successes, in turn, that it takes to show the step (where it takes more, those before were posted earlier in
+            the day), so that two in three results show one. Whether somebody is moved then is for the engine to find: there has to
+            be a session of a step that the learner is ready for, at a time that the learner can spare, with a seat that nobody
+            needs more. For five in six of the steps that somebody is newly ready for there is no session that week. The master key
+            is the demo's, so that in every run learners have the same ids, weeks the same plans, results the same order.
             For each result the time from just before the POST to the durable commit of the plan in scheduling's log that it caused,
             found by its correlation id along the causes. A plan names as causes the revised paths by which somebody asks for
             something else than before: not those that came in the same breath and say no more than is known of a learner
@@ -21,6 +23,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from atelier_common.security.secret_file import load_or_create_secret
+from atelier_standalone.demo.running import SEED, demo_master_key
+from atelier_standalone.folder import DataFolder
+
 from bench.district import NOW
 from bench.measuring import Line, percentile
 from bench.results import coming_results, plan_sample, post_at_rate
@@ -29,19 +35,23 @@ from bench.standalone import Standalone, standalone
 PER_SECOND = 50
 SECONDS = 20
 _WARM_UP = 100
+_LASTS = (1, 2)
+"""So many of the successes that show a step come while it is measured."""
 
 
 def measure() -> list[Line]:
     """All figures."""
-    with tempfile.TemporaryDirectory() as folder, standalone(Path(folder), NOW) as server:
-        return asyncio.run(_measure(server))
+    with tempfile.TemporaryDirectory() as folder:
+        load_or_create_secret(DataFolder(Path(folder)).keys / "master.key", lambda: demo_master_key(SEED))
+        with standalone(Path(folder), NOW) as server:
+            return asyncio.run(_measure(server))
 
 
 async def _measure(server: Standalone) -> list[Line]:
     async with server.client() as client, server.poster() as posting:
         sites = await plan_sample(client)
         server.ask("watch")
-        coming = await coming_results(client, sites, _WARM_UP + PER_SECOND * SECONDS)
+        coming = await coming_results(client, sites, _WARM_UP + PER_SECOND * SECONDS, _LASTS)
         await post_at_rate(posting, coming[:_WARM_UP], PER_SECOND)
         await client.settle()
         server.ask("proposed")

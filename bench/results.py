@@ -5,6 +5,7 @@ import json
 import random
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from atelier_standalone.sample.district import WEEK
 
 from bench.district import NOW, bring_in
 from bench.posting import Poster
-from bench.showing import LAST, Pair, successes, successes_missing
+from bench.showing import Pair, successes, successes_missing, taken_up
 
 EVIDENCE = "/assessment/v1/evidence"
 _XAPI = {"X-Experience-API-Version": "1.0.3"}
@@ -34,11 +35,16 @@ async def plan_sample(client: Client) -> list[str]:
     return list(sample.sites)
 
 
-async def coming_results(client: Client, sites: list[str], count: int) -> list[dict[str, Any]]:
-    """``count`` results, about half of which show a step: what else the steps take is posted here, as done earlier that day."""
+async def coming_results(
+    client: Client, sites: list[str], count: int, lasts: Sequence[int] = (2,)
+) -> list[dict[str, Any]]:
+    """``count`` results. ``lasts``: so many of the successes that show a step are among them, for one step after another in turn;
+    what else the steps take is posted here, as done earlier that day."""
     missing = await missing_successes(client, sites)
-    pairs = list(successes(missing, count, random.Random("results")))
-    earlier = [pair for pair in dict.fromkeys(pairs) for _ in range(missing[pair] - LAST)]
+    turns = taken_up(missing, lasts, random.Random("results"))
+    pairs = list(successes(turns, count))
+    worked_on = set(pairs)
+    earlier = [turn.pair for turn in turns if turn.pair in worked_on for _ in range(missing[turn.pair] - turn.last)]
     before = results("earlier", earlier, timedelta(minutes=29), timedelta())
     for start in range(0, len(before), 200):
         body = {"evidence": before[start : start + 200]}

@@ -2,7 +2,9 @@
 
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from atelier_assessment.engine.calibration import DEFAULT_CALIBRATION
@@ -16,9 +18,15 @@ Pair = tuple[str, str]
 
 AT_WORK = 40
 """So many pairs are worked on at a time: at 50 results a second a learner's results on a step come about a second apart."""
-LAST = 2
-"""So many of the successes that show a step come while it is measured."""
 _FAR = 20
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A learner's work on a step: ``last`` of the successes that show it come while it is measured."""
+
+    pair: Pair
+    last: int
 
 
 async def successes_missing(client: Client, pair: Pair) -> int:
@@ -53,18 +61,24 @@ def _observation(told: dict[str, Any]) -> Observation:
     )
 
 
-def successes(missing: dict[Pair, int], count: int, draw: random.Random) -> Iterator[Pair]:
-    """Whose success on what comes next, ``count`` times: pairs that lack the fewest first, ``AT_WORK`` of them in turn, each for the
-    ``LAST`` successes that its step takes."""
+def taken_up(missing: dict[Pair, int], lasts: Sequence[int], draw: random.Random) -> list[Turn]:
+    """In which order the steps are worked on, those that lack the fewest successes first. ``lasts``: how many of its successes come
+    while it is measured, for one step after another in turn."""
     ranked = sorted(missing)
     draw.shuffle(ranked)
     ranked.sort(key=missing.__getitem__)
-    waiting = deque(ranked)
-    at_work = deque((waiting.popleft(), 0) for _ in range(min(AT_WORK, len(waiting))))
-    for _ in range(count):
-        pair, done = at_work.popleft()
-        yield pair
-        if done + 1 < min(LAST, missing[pair]):
-            at_work.append((pair, done + 1))
+    return [Turn(pair, min(missing[pair], last)) for pair, last in zip(ranked, cycle(lasts), strict=False)]
+
+
+def successes(turns: list[Turn], count: int) -> Iterator[Pair]:
+    """Whose success on what comes next, ``count`` times at most: ``AT_WORK`` of the turns at a time, one after the other."""
+    waiting = deque(turns)
+    at_work = deque((waiting.popleft(), 1) for _ in range(min(AT_WORK, len(waiting))))
+    while at_work and count:
+        turn, done = at_work.popleft()
+        yield turn.pair
+        count -= 1
+        if done < turn.last:
+            at_work.append((turn, done + 1))
         elif waiting:
-            at_work.append((waiting.popleft(), 0))
+            at_work.append((waiting.popleft(), 1))
