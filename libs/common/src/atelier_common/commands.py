@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from atelier_common.commit import Commit, Context
 from atelier_common.decider import Decider, request_hash
@@ -27,8 +27,7 @@ _LONGEST_TURN_SECONDS = 0.01
 _APPEND_SECONDS = metrics.histogram(names.METRIC_APPEND_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The command is durable. ``repeated`` says that this command id had been accepted before; then ``events`` is empty."""
 
     stream: str
@@ -39,8 +38,7 @@ class Accepted:
     events: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One command for one aggregate. ``expected_version`` is what the caller read (If-Match); None accepts any."""
 
     decider: Decider[Any, Any, Any]

@@ -1,7 +1,7 @@
 """The commit: one append to one stream, atomic and durable when acknowledged."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -13,8 +13,7 @@ MAX_EVENTS = 200
 MAX_BYTES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Who acts, in which tenant, when and because of what: given with every command.
 
     ``now`` is domain time in milliseconds UTC; a reaction's is its cause's. ``correlation_id`` is copied from the first
@@ -103,9 +102,12 @@ class Commit:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordedEvent:
-    """One event as a projection, reaction or publisher meets it: decoded, with everything known about its commit."""
+    """One event as a projection, reaction or publisher meets it: decoded, with everything known about its commit.
+
+    Made once and never changed (freezing it would cost four times what making it costs).
+    """
 
     incarnation: str
     tenant: str
@@ -126,6 +128,5 @@ class RecordedEvent:
     def id(self) -> str:
         """The event's identity, the same in every log that takes it in. Made when it is first asked for."""
         if not self._id:
-            made = event_id(self.incarnation, self.stream, self.version, self.ordinal)
-            object.__setattr__(self, "_id", made)  # frozen to all others: it follows from the other fields alone
+            self._id = event_id(self.incarnation, self.stream, self.version, self.ordinal)
         return self._id

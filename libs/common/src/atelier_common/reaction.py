@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from atelier_common.commit import RecordedEvent
 from atelier_common.decider import Decider
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """A command that an event causes. Its id is the uuid5 of (tenant, cause, reaction and stream, ordinal within the stream).
 
     So one cause commands one stream once, whatever else the reaction lists when it runs again after a crash (ADR 0007).

@@ -6,14 +6,13 @@ when it is restored from a backup, so that neighbours notice.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from atelier_common.commit import Commit
 from atelier_common.doorbell import Doorbell
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The commit is durable. ``position`` may still be 0 where a sequencer gives positions later."""
 
     commit: Commit
