@@ -12,11 +12,12 @@ import orjson
 from atelier_common.documents.port import Below, Body, Delete, Guard, Insert, Past, Replace, ServerTime, Write
 from atelier_common.sqlite.database import SqliteDatabase
 
+# With rowids: a body of some kilobytes in a tree that is kept by its key is spread over pages of its own at each writing.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     collection TEXT NOT NULL, tenant TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (collection, tenant, id)
-) WITHOUT ROWID;
+);
 """
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -16,11 +16,12 @@ from atelier_common.eventstore.known import KnownVersions, Slot
 from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
 from atelier_common.sqlite.database import SqliteDatabase
 
+# With rowids: bodies of this size would fill the inner pages of a tree that is kept by its key.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS commits (
     tenant TEXT NOT NULL, position INTEGER NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (tenant, position)
-) WITHOUT ROWID;
+);
 CREATE UNIQUE INDEX IF NOT EXISTS commits_stream ON commits (tenant, stream, version);
 CREATE TABLE IF NOT EXISTS logs (tenant TEXT PRIMARY KEY, incarnation TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS parts (tenant TEXT NOT NULL, digest TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (tenant, digest));
