@@ -1,8 +1,13 @@
 """The reference of the evidence benchmark: bare FastAPI that inserts rows by sqlite3, WAL and synchronous FULL, nothing else.
 
-``python -m bench.bare FILE ROWS TRANSACTIONS`` serves on a free port of the loopback and prints ``{"url"}``. Each POST to /rows
-writes on average ROWS rows in TRANSACTIONS transactions (both may be fractions: they are paid as they add up); each row holds one
-of the statements that came. It ends when its input ends.
+``python -m bench.bare FILE ROWS TRANSACTIONS SIZE`` serves on a free port of the loopback and prints ``{"url"}``. Each POST to
+/rows parses its JSON, then writes on average ROWS rows of SIZE bytes in TRANSACTIONS transactions, and answers after the last
+COMMIT. It ends when its input ends.
+
+ROWS and TRANSACTIONS may be fractions: they are paid as they add up. What is acknowledged must be durable, so a request has at
+least one transaction of its own, also where Atelier lets several requests share one. A row is a number and bytes: one of the
+statements that came, repeated or cut to SIZE. There is no index beside the row number, no look-up, no update of an earlier row, no
+token, no check of what was sent, no second reader: what is measured is HTTP, JSON and SQLite, on one thread.
 """
 
 import asyncio
@@ -16,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 
-def app(path: str, rows: float, transactions: float) -> FastAPI:
+def app(path: str, rows: float, transactions: float, size: int) -> FastAPI:
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
@@ -28,7 +33,8 @@ def app(path: str, rows: float, transactions: float) -> FastAPI:
     async def insert(request: Request) -> dict[str, int]:
         nonlocal owed_rows, owed_transactions
         given = orjson.loads(await request.body())
-        bodies = itertools.cycle([(orjson.dumps(one),) for one in (given if isinstance(given, list) else [given])])
+        statements = given if isinstance(given, list) else [given]
+        bodies = itertools.cycle([(_as_long_as(size, orjson.dumps(one)),) for one in statements])
         owed_rows += rows
         owed_transactions += transactions
         in_all, turns = int(owed_rows), max(1, int(owed_transactions))
@@ -43,9 +49,13 @@ def app(path: str, rows: float, transactions: float) -> FastAPI:
     return bare
 
 
-async def run(path: str, rows: float, transactions: float) -> None:
+def _as_long_as(size: int, body: bytes) -> bytes:
+    return (body * (size // len(body) + 1))[:size]
+
+
+async def run(path: str, rows: float, transactions: float, size: int) -> None:
     config = uvicorn.Config(
-        app(path, rows, transactions), port=0, log_level="warning", access_log=False, lifespan="off"
+        app(path, rows, transactions, size), port=0, log_level="warning", access_log=False, lifespan="off"
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
@@ -58,4 +68,4 @@ async def run(path: str, rows: float, transactions: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])))

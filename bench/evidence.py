@@ -5,19 +5,20 @@ work        made-up xAPI statements posted to a standalone server in a process o
             at its end
 reference   bare FastAPI in a process of its own (bench/bare.py) that is sent the same requests by the same client, and in each
             inserts as many rows in as many transactions by sqlite3 as Atelier wrote per request in its four databases, as counted
-            by the databases in the same round
+            by the databases in the same round; each row as long as the rows in those databases are on average
 durability  both: SQLite, WAL, synchronous FULL, acknowledged after COMMIT
 ratio       statements a second of ours over those of the reference, round by round, the two taking turns; median and spread
 """
 
 import asyncio
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +100,8 @@ async def _round(
     requests = -(-len(statements) // shape.batch)
     rows = (sum(after["rows"].values()) - sum(before["rows"].values())) / requests
     transactions = (sum(after["transactions"].values()) - sum(before["transactions"].values())) / requests
-    with _bare(folder / f"bare-{time.monotonic_ns()}.sqlite", rows, transactions) as url:
+    size = _mean_row(server.folder)
+    with _bare(folder / f"bare-{time.monotonic_ns()}.sqlite", rows, transactions, size) as url:
         async with poster(url) as reference:
             began = time.perf_counter()
             await _post_all(reference, statements, shape)
@@ -123,9 +125,21 @@ async def _post_all(reference: Poster, statements: list[bytes], shape: Shape) ->
             group.create_task(lane())
 
 
+def _mean_row(folder: Path) -> int:
+    """Bytes of a row in the logs and documents that stand in the folder's databases, keys and all."""
+    rows = size = 0
+    for path in folder.glob("*.sqlite"):
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            for columns, table in (("tenant, stream, body", "commits"), ("collection, tenant, id, body", "documents")):
+                each = " + ".join(f"length({column.strip()})" for column in columns.split(","))
+                count, length = database.execute(f"SELECT COUNT(*), COALESCE(SUM({each}), 0) FROM {table}").fetchone()
+                rows, size = rows + count, size + length
+    return round(size / rows)
+
+
 @contextmanager
-def _bare(path: Path, rows: float, transactions: float) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.bare", str(path), str(rows), str(transactions)]
+def _bare(path: Path, rows: float, transactions: float, size: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "bench.bare", str(path), str(rows), str(transactions), str(size)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
         yield json.loads(process.stdout.readline())["url"]
