@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from atelier_common.backfill import Backfill
 from atelier_common.bus.kafka import KafkaBus, settle_topics
 from atelier_common.clock import Clock, SimulatedClock, SystemClock
 from atelier_common.documents.mongo import MongoDocuments, connect
+from atelier_common.errors import Unavailable
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.grpc.backfill import backfill_service
 from atelier_common.grpc.kit import GrpcService
@@ -33,6 +35,7 @@ from atelier_hosting.topics import declared
 
 _LITTLE = 200
 """Commits that are applied in a moment."""
+_PATIENCE_SECONDS = 60.0
 _log = logging.getLogger("atelier.host")
 
 
@@ -65,8 +68,19 @@ class Host:
         return CachingKeySource(RemoteKeyOwner(lambda tenant: self.channels.to(owner, tenant)))
 
     async def prepare(self) -> None:
-        """Create or check what the service needs of the broker. Several replicas may do it at once."""
-        await settle_topics(self.settings.kafka, declared(), self.settings.kafka_prefix)
+        """Create or check what the service needs of the broker. Several replicas may do it at once.
+
+        A broker that is away is waited for, a minute at most: then raises Unavailable.
+        """
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return await settle_topics(self.settings.kafka, declared(), self.settings.kafka_prefix)
+            except Unavailable as away:
+                if time.monotonic() > until:
+                    raise
+                _log.warning("%s waits for the broker: %s", self.name, away.detail)
+                await asyncio.sleep(1.0)
 
     async def close(self) -> None:
         await self.bus.close()
