@@ -1,5 +1,7 @@
 """Spans and traceparents: free where nobody records, one trace where somebody does, and nothing personal in it."""
 
+import contextlib
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,8 +135,59 @@ class TestWhereSomebodyRecords:
         assert span.attributes["http.response.status_code"] == 200
         assert "lrn_secret" not in span.to_json()
 
+    @pytest.mark.parametrize(
+        ("path", "token", "status", "failed"),
+        [
+            ("/v1/learners/lrn_1", False, 401, False),
+            ("/v1/accident", True, 500, True),
+            ("/v1/nothing", True, 404, False),
+        ],
+        ids=["refused", "an accident", "not there"],
+    )
+    async def test_what_ends_in_an_error_is_a_span_too_and_only_an_accident_is_a_failure(
+        self, recorded: InMemorySpanExporter, tmp_path: Path, path: str, token: bool, status: int, failed: bool
+    ) -> None:
+        issuer = TokenIssuer(tmp_path)
+        app = create_app("Traced", issuer.verifier())
+        add_learner_route(app)
+        headers = {"Authorization": f"Bearer {issuer.issue('north', 'adu_1', ['coach'], 5)}"} if token else {}
+        logged = TracesOfLines()
+        with logged.listening(), contextlib.suppress(ValueError):
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+                assert (await client.get(path, headers=headers)).status_code == status
+                await client.get("/health/live")
+        [span] = recorded.get_finished_spans()
+        assert span.attributes is not None
+        assert span.attributes["http.response.status_code"] == status
+        assert (span.status.status_code is StatusCode.ERROR) is failed
+        assert logged.traces == ([tracing.traceparent_of(span.context)] if failed else [])
+        assert "Robin" not in span.to_json()
+
+
+class TracesOfLines(logging.Handler):
+    """The trace that was open when each line of the kernel was logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.traces: list[str | None] = []
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        self.traces.append(tracing.current_traceparent())
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        logging.getLogger().addHandler(self)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(self)
+
 
 def add_learner_route(app: FastAPI) -> None:
+    @app.get("/v1/accident")
+    async def have_an_accident() -> None:
+        raise ValueError("Robin Sample")
+
     @app.get("/v1/learners/{learner}")
     async def get_learner(learner: str) -> dict[str, str | None]:
         assert learner

@@ -68,7 +68,8 @@ def test_what_is_wrong_is_named_with_what_it_may_be(name: str, value: str, said:
 
 def test_the_table_for_operators_is_the_table_that_is_read() -> None:
     page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
-    rows = [row for row in page.splitlines() if row.startswith(("| `ATELIER_", "| `OTEL_"))]
+    section = page.partition("## What a process reads from its environment")[2].partition("\n## ")[0]
+    rows = [row for row in section.splitlines() if row.startswith(("| `ATELIER_", "| `OTEL_"))]
     told = [
         f"| `{one.name}` | {'required' if one.default is None else f'`{one.default}`' if one.default else 'empty'} | {one.meaning} |"
         for one in VARIABLES

@@ -19,7 +19,7 @@ __all__ = ["SERVICES", "Misconfigured", "run_service"]
 SERVICES = ("profile", "assessment", "pathing", "scheduling")
 
 
-class _JsonLines(logging.Formatter):
+class JsonLines(logging.Formatter):
     """One object a line, with the trace it belongs to. Messages hold ids and types; what a person is called never is in a
     log.
     """
@@ -49,7 +49,7 @@ def run_service(name: str) -> None:
         raise Misconfigured([f"there is no service {name}; there are {', '.join(SERVICES)}"])
     settings = read(name)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines(name))
+    handler.setFormatter(JsonLines(name))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     build: Build = importlib.import_module(f"atelier_{name}.main").hosted
