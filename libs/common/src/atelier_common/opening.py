@@ -37,13 +37,12 @@ class Opener:
         """The events of the wanted types, in order; a commit with one that is not known, wanted or not, stands as Unreadable."""
         incarnation = await self._store.incarnation(tenant)
         opened: list[RecordedEvent | Unreadable] = []
-        unwanted: set[str] = set()
+        wanted: dict[str, bool] = {}
         for commit in commits:
             for ordinal, stored in enumerate(commit.events):
-                if stored.type in unwanted:
-                    continue
-                if not self.concerns(types, {stored.type}):
-                    unwanted.add(stored.type)
+                if stored.type not in wanted:
+                    wanted[stored.type] = self.concerns(types, {stored.type})
+                if not wanted[stored.type]:
                     continue
                 try:
                     value = self._registry.decode(stored)
