@@ -76,6 +76,7 @@ class Service:
         self.consumer: Consumer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._leading = False
+        self._aside = False
 
     def project(self, projection: Projection) -> ReadModel:
         """Run this projection; returns what queries read."""
@@ -122,10 +123,16 @@ class Service:
     def models(self) -> Mapping[str, ReadModel]:
         return self.builds.models
 
+    def stand_aside(self) -> None:
+        """Take nothing in and follow nothing after the start: other processes of this service do."""
+        self._aside = True
+
     async def start(self) -> None:
         """Open the log, then take in, follow and publish until :meth:`stop`."""
         await self.store.start()
         await self.builds.prepare()
+        if self._aside:
+            return
         if self._subscriptions:
             self.consumer = Consumer(
                 self.name, self.store, self.documents, self.registry, self._bus, self._subscriptions, self._backfills

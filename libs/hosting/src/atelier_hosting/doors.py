@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from atelier_common.grpc.kit import GrpcServer, GrpcService
 from atelier_common.security.tokens import TokenVerifier
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 
 class _Server(uvicorn.Server):
@@ -20,21 +20,25 @@ class _Server(uvicorn.Server):
         yield
 
 
-@asynccontextmanager
-async def open_doors(
-    app: FastAPI,
-    services: Sequence[GrpcService],
-    verifier: TokenVerifier,
-    http: tuple[str, int],
-    grpc: tuple[str, int],
-    drain_seconds: float = 5.0,
-) -> AsyncIterator[tuple[str, int]]:
-    """Serve ``app`` at ``http`` and ``services`` at ``grpc``, each a host and a port, 0 taking a free one.
+class HttpDoor:
+    """HTTP at ``url``."""
 
-    Gives (address of HTTP, port of gRPC). At its end no new call is taken and running ones have ``drain_seconds``. Raises
-    OSError where it cannot listen.
+    def __init__(self, server: _Server, url: str) -> None:
+        self.url = url
+        self._server = server
+
+    def close(self) -> None:
+        """Take no more calls; those that run go on."""
+        self._server.should_exit = True
+
+
+@asynccontextmanager
+async def open_http(app: ASGIApp, at: tuple[str, int], drain_seconds: float = 5.0) -> AsyncIterator[HttpDoor]:
+    """Serve ``app`` at a host and a port, 0 taking a free one. At the end running calls have ``drain_seconds``.
+
+    Raises OSError where it cannot listen.
     """
-    host, port = http
+    host, port = at
     config = uvicorn.Config(
         app,
         host=host,
@@ -45,8 +49,6 @@ async def open_doors(
         timeout_graceful_shutdown=max(1, round(drain_seconds)),
     )
     server = _Server(config)
-    grpc_server = GrpcServer(services, verifier, host=grpc[0], port=grpc[1], drain_seconds=drain_seconds)
-    grpc_port = await grpc_server.start()
     serving = asyncio.create_task(server.serve(), name="http")
     try:
         while not server.started:
@@ -54,12 +56,39 @@ async def open_doors(
                 raise OSError(f"cannot listen on {host}:{port}")
             await asyncio.sleep(0.01)
         bound = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://{host}:{bound}", grpc_port
+        yield HttpDoor(server, f"http://{host}:{bound}")
     finally:
         server.should_exit = True
-        await grpc_server.stop()
         with contextlib.suppress(SystemExit):
             await serving
+
+
+@asynccontextmanager
+async def open_grpc(
+    services: Sequence[GrpcService], verifier: TokenVerifier, at: tuple[str, int], drain_seconds: float = 5.0
+) -> AsyncIterator[int]:
+    """Serve ``services`` at a host and a port, 0 taking a free one; gives the port. At the end running calls have
+    ``drain_seconds``. Raises OSError where it cannot listen.
+    """
+    host, port = at
+    server = GrpcServer(services, verifier, host=host, port=port, drain_seconds=drain_seconds)
+    bound = await server.start()
+    try:
+        yield bound
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def open_doors(
+    app: ASGIApp, services: Sequence[GrpcService], verifier: TokenVerifier, http: tuple[str, int], grpc: tuple[str, int]
+) -> AsyncIterator[tuple[str, int]]:
+    """Both doors for as long as the block lasts: (address of HTTP, port of gRPC). At its end both close at once."""
+    async with open_http(app, http) as door, open_grpc(services, verifier, grpc) as grpc_port:
+        try:
+            yield door.url, grpc_port
+        finally:
+            door.close()
 
 
 @contextlib.contextmanager

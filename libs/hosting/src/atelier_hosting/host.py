@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from atelier_common import process
 from atelier_common.backfill import Backfill
@@ -16,25 +18,27 @@ from atelier_common.errors import Unavailable
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.grpc.backfill import backfill_service
 from atelier_common.grpc.kit import GrpcService
-from atelier_common.http.kit import create_app, include
+from atelier_common.http.kit import JsonResponse, create_app, include
 from atelier_common.privacy.keyring import Keyring, load_or_create_master_key
 from atelier_common.privacy.keysource import CachingKeySource, KeySource
 from atelier_common.security.tokens import TokenIssuer, TokenVerifier
 from atelier_common.service import Service
-from atelier_common.verify import Told, check_services
+from atelier_common.telemetry import metrics
+from atelier_common.verify import Told
 from fastapi import APIRouter, FastAPI
 
 from atelier_hosting import operating
 from atelier_hosting.bell import ReplicaBell
-from atelier_hosting.doors import open_doors, told_to_stop
+from atelier_hosting.doors import open_grpc, open_http, told_to_stop
 from atelier_hosting.keys import RemoteKeyOwner
 from atelier_hosting.neighbours import NeighbourBackfill, NeighbourChannels
 from atelier_hosting.operating import Operated, Report
+from atelier_hosting.readiness import Gate, Readiness
 from atelier_hosting.settings import Settings
 from atelier_hosting.topics import declared
+from atelier_hosting.verifying import UnsafePlans, verified
+from atelier_hosting.vitals import Vitals
 
-_LITTLE = 200
-"""Commits that are applied in a moment."""
 _PATIENCE_SECONDS = 60.0
 _log = logging.getLogger("atelier.host")
 
@@ -47,7 +51,9 @@ class Host:
         self.settings = settings
         self.owner = settings.owner
         self.documents: MongoDocuments = connect(settings.mongo, settings.database, settings.mongo_driver)
-        self.store = DocumentEventStore(self.documents, owner=settings.owner, lease_ttl_ms=settings.lease_ms)
+        self.store = DocumentEventStore(
+            self.documents, owner=settings.owner, lease_ttl_ms=settings.lease_ms, sequencing=settings.follows
+        )
         self.bus = KafkaBus(settings.kafka, prefix=settings.kafka_prefix, client_id=f"atelier-{service}")
         self.clock: Clock = SimulatedClock(0) if settings.clock == "simulated" else SystemClock()
         self.issuer = TokenIssuer(settings.keys)
@@ -94,7 +100,9 @@ async def _nothing() -> None:
 
 @dataclass
 class Hosted:
-    """A service as its ``main.py`` has built it. ``warm`` is begun beside and may take its time."""
+    """A service as its ``main.py`` has built it. ``warm`` is begun beside and may take its time; ``unsafe_plans`` of a tenant are
+    those that hold and that its judge finds something wrong with: (plan, finding).
+    """
 
     name: str
     service: Service
@@ -103,74 +111,93 @@ class Hosted:
     grpc: Sequence[GrpcService]
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
-    warm: Callable[[], Awaitable[None]] = field(default=_nothing)
+    warm: Callable[[], Coroutine[Any, Any, None]] = field(default=_nothing)
+    unsafe_plans: UnsafePlans | None = None
 
 
 Build = Callable[[Host], Hosted]
 
 
-async def serve(name: str, build: Build, settings: Settings, announce: Callable[[str, int], None]) -> None:
+async def serve(name: str, build: Build, settings: Settings, announce: Callable[[str, int | None], None]) -> None:
     """Run the service until SIGTERM or SIGINT; then drain: no longer ready, no new calls, running ones finish, stop.
 
-    ``announce`` is called once it serves, with its HTTP address and gRPC port. Raises WrongTopic, Unavailable or OSError where
-    it cannot start.
+    Probes are answered from the first moment. ``announce`` is called once it serves, with its HTTP address and gRPC port, None
+    where there is none. Raises WrongTopic, Unavailable or OSError where it cannot start.
     """
     with told_to_stop() as told:
         host = Host(name, settings)
         try:
-            await host.prepare()
             await _run(build(host), host, told, announce)
         finally:
             await host.close()
 
 
-async def _run(hosted: Hosted, host: Host, told: asyncio.Event, announce: Callable[[str, int], None]) -> None:
-    settings, publisher = host.settings, hosted.service.publisher
-    log = [] if publisher is None else [backfill_service(publisher.contracts, host.store)]
-    await hosted.start()
-    bell = ReplicaBell(hosted.name, host.owner, host.store, lambda: hosted.service.leading, host.bus)
-    beside = [asyncio.ensure_future(hosted.warm()), asyncio.ensure_future(bell.run())]
+async def _run(hosted: Hosted, host: Host, told: asyncio.Event, announce: Callable[[str, int | None], None]) -> None:
+    settings, readiness = host.settings, Readiness(hosted.service)
+    if not settings.follows:
+        hosted.service.stand_aside()
+    beside: list[asyncio.Future[None]] = []
     try:
-        async with open_doors(
-            _app(hosted, host),
-            [*hosted.grpc, *log],
-            host.verifier,
-            (settings.http.host, settings.http.port),
-            (settings.grpc.host, settings.grpc.port),
-            settings.drain_seconds,
-        ) as (url, grpc_port):
-            process.started()
-            announce(url, grpc_port)
-            await told.wait()
-            _log.info("%s drains for at most %s s", hosted.name, settings.drain_seconds)
+        app = Gate(_app(hosted, host, readiness), readiness)
+        at = (settings.http.host, settings.http.port)
+        async with open_http(app, at, settings.drain_seconds) as door:
+            await host.prepare()
+            await hosted.start()
+            readiness.migrated = True
+            beside += map(asyncio.ensure_future, _beside(hosted, host))
+            async with _grpc(hosted, host) as grpc_port:
+                process.started()
+                announce(door.url, grpc_port)
+                await told.wait()
+                _log.info("%s drains for at most %s s", hosted.name, settings.drain_seconds)
+                readiness.draining = True
+                door.close()
     finally:
         for task in beside:
             task.cancel()
         await hosted.stop()
 
 
-def _app(hosted: Hosted, host: Host) -> FastAPI:
-    """The service's own routes, the operator's, and whether it is ready: somebody leads, and nothing of old waits."""
-    services = {hosted.name: hosted.service}
-    caught_up = False
+def _beside(hosted: Hosted, host: Host) -> list[Coroutine[Any, Any, None]]:
+    """What runs beside the service as long as it serves."""
+    bell = ReplicaBell(hosted.name, host.owner, host.store, lambda: hosted.service.leading, host.bus)
+    running = [hosted.warm(), bell.run()]
+    if metrics.is_measuring():
+        vitals = Vitals(hosted.service, host.store, host.documents, host.bus, host.owner)
+        running.append(vitals.run(host.settings.metric_interval_ms / 1000))
+    return running
 
-    async def ready() -> dict[str, bool]:
-        nonlocal caught_up
-        led = await hosted.service.led()
-        caught_up = caught_up or (led and await hosted.service.backlog() <= _LITTLE)
-        return {"migrated": True, "led": led, "caught up": caught_up}
+
+def _grpc(hosted: Hosted, host: Host) -> AbstractAsyncContextManager[int | None]:
+    settings, publisher = host.settings, hosted.service.publisher
+    if not settings.has_doors:
+        return nullcontext()
+    log = [] if publisher is None else [backfill_service(publisher.contracts, host.store)]
+    at = (settings.grpc.host, settings.grpc.port)
+    return open_grpc([*hosted.grpc, *log], host.verifier, at, settings.drain_seconds)
+
+
+def _app(hosted: Hosted, host: Host, readiness: Readiness) -> FastAPI:
+    """The service's own routes, the operator's, and the probes."""
+    services = {hosted.name: hosted.service}
 
     async def settle(seconds: float) -> None:
         await operating.settled(services, seconds)
 
-    async def verify(tenant: str, _rebuild: bool, told: Told) -> Report:
+    async def verify(tenant: str, rebuild: bool, told: Told) -> Report:
         if tenant not in await host.store.tenants():
             return {}
         owners = {name: NeighbourBackfill(host.channels, name) for name in host.settings.neighbours}
-        found = await check_services(services, tenant, owners, told)
-        return {name: [asdict(violation) for violation in wrong] for name, wrong in found.items()}
+        return await verified(services, tenant, owners, hosted.unsafe_plans, rebuild=rebuild, told=told)
 
-    app = create_app(f"Atelier {hosted.name}", host.verifier, larger=hosted.larger_bodies, ready=ready)
-    include(app, hosted.routers)
+    app = create_app(f"Atelier {hosted.name}", host.verifier, larger=hosted.larger_bodies, ready=readiness.parts)
+
+    @app.get("/health/started", tags=["health"])
+    async def started() -> JsonResponse:
+        """Whether the process has done what it does once, at its start; a start probe waits for it."""
+        return JsonResponse({"migrated": readiness.migrated}, 200 if readiness.migrated else 503)
+
+    if host.settings.has_doors:
+        include(app, hosted.routers)
     app.include_router(operating.routes(Operated(services, host.clock, settle, verify)))
     return app

@@ -54,8 +54,9 @@ def run_service(name: str) -> None:
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     build: Build = importlib.import_module(f"atelier_{name}.main").hosted
 
-    def announce(url: str, grpc_port: int) -> None:
-        print(json.dumps({"service": name, "http": url, "grpc": f"{settings.grpc.host}:{grpc_port}"}), flush=True)
+    def announce(url: str, grpc_port: int | None) -> None:
+        grpc = {} if grpc_port is None else {"grpc": f"{settings.grpc.host}:{grpc_port}"}
+        print(json.dumps({"service": name, "http": url, **grpc}), flush=True)
 
     with _telemetry(settings):
         process.run(serve(name, build, settings, announce))

@@ -57,6 +57,7 @@ class Settings:
     lease_ms: int
     drain_seconds: float
     clock: str
+    parts: str
     log_level: str
     collector: str
     telemetry_protocol: str
@@ -68,6 +69,16 @@ class Settings:
     def telemetry(self) -> bool:
         """Whether traces, metrics and logs leave this process."""
         return bool(self.collector) and not self.telemetry_off
+
+    @property
+    def has_doors(self) -> bool:
+        """Whether the service's own routes are answered here."""
+        return self.parts != "log"
+
+    @property
+    def follows(self) -> bool:
+        """Whether this process may lead: give positions, take in, apply, react, publish."""
+        return self.parts != "doors"
 
 
 def _address(text: str) -> Address:
@@ -171,6 +182,13 @@ VARIABLES = (
         "system",
         _one_of("system", "simulated"),
         "`simulated`: domain time stands still until an operator moves it; for demonstrations and tests.",
+    ),
+    Variable(
+        "ATELIER_PARTS",
+        "parts",
+        "all",
+        _one_of("all", "doors", "log"),
+        "`doors`: answers calls and follows nothing; `log`: takes in, follows, publishes, and answers probes and operators alone.",
     ),
     Variable(
         "ATELIER_LOG_LEVEL",

@@ -28,4 +28,5 @@ def hosted(host: Host) -> Hosted:
         built.start,
         built.stop,
         built.process.warm_up,
+        built.desk.unsafe_plans,
     )
