@@ -1,6 +1,6 @@
 """Rebuild a read model from a long log, while others read it.
 
-work        a log of ``--count`` events, ten in a commit: 100,000 unless said, 1,000,000 for the figure that is asked for. A service that
+work        a log of ``--count`` events, two in a commit: 100,000 unless said, 1,000,000 for the figure that is asked for. A service that
             leads has a read model of it, one document for each of 5,000 streams; ``Service.rebuild`` builds it anew beside the one that is
             read. Meanwhile one task reads the model, a document at a time, a hundred times a second
 reference   a bare read of the log before: every commit's document by the bare driver in the order of ids, 500 at a time, its body
@@ -30,7 +30,7 @@ from bench.measuring import Line
 from bench.servers.real import TENANT, Servers, bare_database, documents, real_servers, until_sequenced
 
 COUNT = 100_000
-EVENTS = 10
+EVENTS = 2
 STREAMS = 5_000
 _AT_ONCE = 250
 _MODEL = "tally"
