@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format types walls contracts proto events release-contracts bench servers distributed
+.PHONY: help demo test check format types walls contracts proto events release-contracts bench servers distributed faults
 
 BIN := .venv/bin
 export PYTHON
@@ -27,6 +27,10 @@ servers: ## fetch and build real servers into a cache (Kafka; DocumentDB behind 
 distributed: ## run the main job on real servers, each service a process of its own (REPLICAS=2 doubles them)
 	@.ci/environment dev
 	@$(BIN)/python -m infra.dev distributed --replicas $(or $(REPLICAS),1) $(ARGS)
+
+faults: ## break real servers and processes over many seeds, as a table (SEEDS=200; ARGS='--only a_process_killed')
+	@.ci/environment dev
+	@$(BIN)/python -m tests.faults.servers --seeds $(or $(SEEDS),10) $(ARGS)
 
 test: ## every test (ARGS=path or ARGS='-k name' for some)
 	@.ci/environment dev

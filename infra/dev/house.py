@@ -126,7 +126,6 @@ class House:
             data / "log",
             lambda: is_ready(f"http://127.0.0.1:{http}"),
             environment,
-            seconds=120.0,
             launch=self.launch,
         )
         return Replica(service, number, http, grpc, process)

@@ -24,6 +24,8 @@ cron.database_name='postgres'
 port={port}
 """
 
+_SMALL = "min_wal_size=32MB\nmax_wal_size=64MB\n"
+
 
 def fetch() -> tuple[Path, Path]:
     """(a Debian root with PostgreSQL and DocumentDB, the ferretdb program). Raises NotHere."""
@@ -78,20 +80,28 @@ class Mongo:
     database: Process
     protocol: Process
     data: Path
+    mounted: bool = False
 
     def stop(self) -> None:
         self.protocol.stop()
         self.database.stop()
+        if self.mounted:
+            call("umount", self.data)
         remove(self.data)
 
 
-def start(folder: Path) -> Mongo:
-    """Start a new, empty server. Raises NotHere, or RuntimeError where it does not start."""
+def start(folder: Path, megabytes: int = 0) -> Mongo:
+    """Start a new, empty server. Raises NotHere, or RuntimeError where it does not start.
+
+    With ``megabytes`` its data lies on a disk of that size, in memory, which may be filled.
+    """
     root, ferretdb = fetch()
     port, protocol_port = free_port(), free_port()
     inside = f"/srv/{port}"
     data = root / inside.lstrip("/")
     data.mkdir(parents=True)
+    if megabytes:
+        call("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", data)
     within = ["chroot", "--userspec=postgres", str(root)]
     programs = f"/usr/lib/postgresql/{POSTGRESQL}/bin"
     environment = {"PATH": f"{programs}:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/srv", "LC_ALL": "C.UTF-8"}
@@ -106,6 +116,8 @@ def start(folder: Path) -> Mongo:
     run("initdb", "-D", inside, "-A", "trust", "-U", "postgres")
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(_CONFIGURATION.format(data=inside, port=port))
+        if megabytes:
+            settings.write(_SMALL)
     database = Process(
         "PostgreSQL",
         [*within, "postgres", "-D", inside],
@@ -139,4 +151,4 @@ def start(folder: Path) -> Mongo:
     )
     protocol.start()
     address = f"mongodb://127.0.0.1:{protocol_port}/?directConnection=true&retryWrites=false"
-    return Mongo(address, database, protocol, data)
+    return Mongo(address, database, protocol, data, mounted=bool(megabytes))

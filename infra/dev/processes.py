@@ -53,7 +53,7 @@ class Process:
     log: Path
     ready: Callable[[], bool]
     env: dict[str, str] | None = None
-    seconds: float = 60.0
+    seconds: float = 180.0
     launch: Callable[["Process"], Running] = launch
     running: Running | None = field(default=None, repr=False)
 

@@ -27,7 +27,7 @@ async def acknowledged_once(client: HouseClient, provider: Provider, learner_ids
             wrong.append(f"acknowledged statement {statement} cannot be read: {answer.status_code} {answer.text[:200]}")
     recorded = Counter(
         commit["stream"]
-        for commit in await _log(client, "assessment")
+        for commit in await log_of(client, "assessment")
         for event in commit["events"]
         if event["type"] == "EvidenceRecorded"
     )
@@ -66,7 +66,7 @@ def readable(reader: Reader) -> list[str]:
     return [] if reader.reads else ["nobody read the published week"]
 
 
-async def _log(client: HouseClient, service: str) -> list[dict[str, Any]]:
+async def log_of(client: HouseClient, service: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after = 0
     while page := await client.get(f"/operator/v1/logs/{service}/events", after=after, limit=_AT_ONCE):

@@ -20,6 +20,7 @@ _SOON_SLOWER = 40
 """Statements of one poster after which a long fault is kept from costing hours of checking."""
 _PATIENCE = 5.0
 _LOOKS_EVERY = 0.1
+_COPIED_WITHIN = 120.0
 _CODES = ("N1", "N2", "W1", "W2")
 
 
@@ -88,7 +89,7 @@ class Provider:
 class Reader:
     """A learner who reads their own published week again and again, of whichever replica answers first, as behind an ingress.
 
-    A replica that does not answer within a second, or answers that it cannot, is passed over; when none has answered the week was
+    A replica that does not answer within two seconds, or answers that it cannot, is passed over; when none has answered the week was
     not readable at that moment. ``worst`` is the longest such time in seconds.
     """
 
@@ -103,8 +104,7 @@ class Reader:
     async def run(self) -> None:
         """Until cancelled."""
         last_read = time.monotonic()
-        headers = {"Authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(headers=headers, timeout=1.0, trust_env=False) as http:
+        async with self._http() as http:
             for turn in itertools.count():
                 replicas = self.house.of("scheduling")
                 first = turn % len(replicas)
@@ -117,6 +117,17 @@ class Reader:
                     self.failed += 1
                     self.worst = max(self.worst, time.monotonic() - last_read)
                 await asyncio.sleep(_LOOKS_EVERY)
+
+    async def everywhere(self) -> None:
+        """Until every replica gives the week by itself. Raises TimeoutError."""
+        async with asyncio.timeout(_COPIED_WITHIN), self._http() as http:
+            for replica in self.house.of("scheduling"):
+                while not await self._read(http, replica.url):
+                    await asyncio.sleep(_LOOKS_EVERY)
+
+    def _http(self) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.AsyncClient(headers=headers, timeout=2.0, trust_env=False)
 
     async def _read(self, http: httpx.AsyncClient, url: str) -> bool:
         try:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from infra.dev.processes import Process
+from tests.faults.servers.releases import RELEASES
 
 _LOOKS_EVERY = 0.02
 
@@ -31,10 +32,10 @@ class Nursery:
                 text=True,
             )
 
-    def launch(self, process: Process) -> "Forked":
-        """A service's process, told as ``Process`` tells a program: the last word of its command is the service."""
+    def launch(self, process: Process, release: str = "") -> "Forked":
+        """A service's process; the last word of its command is the service. ``release``: another than the present one."""
         assert self._parent.stdin is not None and self._parent.stdout is not None
-        told = {"service": process.command[-1], "environment": process.env, "log": str(process.log)}
+        told = {"service": process.command[-1], "release": release, "environment": process.env, "log": str(process.log)}
         self._parent.stdin.write(json.dumps(told) + "\n")
         self._parent.stdin.flush()
         return Forked(int(self._parent.stdout.readline()))
@@ -94,6 +95,8 @@ def main() -> None:
             os.dup2(log, 2)
             os.environ.clear()
             os.environ.update(told["environment"])
+            if told["release"]:
+                RELEASES[told["release"]]()
             run_service(told["service"])
             os._exit(0)
         sys.stdout.write(f"{child}\n")

@@ -1,4 +1,4 @@
-"""What a district was promised holds while its processes, servers and connections fail."""
+"""What a district was promised holds while its processes, servers and connections fail, and while people make mistakes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,27 +6,51 @@ from pathlib import Path
 import pytest
 
 from tests.faults.servers import faults
-from tests.faults.servers.scene import Fault, Stage, house, live_through, servers
+from tests.faults.servers.catalogue import ALONE, SHARED, Needs, stage_for
+from tests.faults.servers.scene import Fault, Stage, live_through
 
 pytestmark = pytest.mark.servers
+
+COMMON = (
+    faults.a_process_killed,
+    faults.a_leader_asleep,
+    faults.the_broker_killed,
+    faults.the_database_killed,
+    faults.a_service_cut_off_from_its_database,
+    faults.a_group_dealt_out_anew,
+)
+"""Run with every `make test`; the others with `make faults`."""
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("faults")
-    with servers(folder) as running, house(folder / "house", running) as built:
+    with stage_for(Needs(), tmp_path_factory.mktemp("faults")) as built:
         yield built
 
 
-async def test_a_process_killed_at_a_random_moment_loses_and_doubles_nothing(stage: Stage) -> None:
-    await holds(faults.a_process_killed, stage, 1)
+def named(fault: Fault) -> str:
+    return fault.__name__
 
 
-async def test_a_leader_that_slept_through_its_lease_does_no_harm_when_it_wakes(stage: Stage) -> None:
-    await holds(faults.a_leader_asleep, stage, 1)
+@pytest.mark.parametrize("fault", COMMON, ids=named)
+async def test_every_promise_holds_through(fault: Fault, stage: Stage) -> None:
+    await holds(fault, stage)
 
 
-async def holds(fault: Fault, stage: Stage, seed: int) -> None:
-    outcome = await live_through(fault, stage, seed)
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [fault for fault in SHARED if fault not in COMMON], ids=named)
+async def test_every_promise_holds_through_the_rarer(fault: Fault, stage: Stage) -> None:
+    await holds(fault, stage)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ALONE, ids=named)
+async def test_every_promise_holds_in_a_house_of_its_own_through(fault: Fault, tmp_path: Path) -> None:
+    with stage_for(ALONE[fault], tmp_path) as stage:
+        await holds(fault, stage)
+
+
+async def holds(fault: Fault, stage: Stage) -> None:
+    outcome = await live_through(fault, stage, seed=1)
     assert outcome.wrong == []
     assert outcome.acknowledged > 0

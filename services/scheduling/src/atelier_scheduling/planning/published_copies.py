@@ -11,7 +11,7 @@ from atelier_common.projection import ReadModel
 from atelier_scheduling.planning.published_file import PublishedTimetables
 from atelier_scheduling.planning.reading import Library
 
-_LOOKS_EVERY_SECONDS = 2.0
+_LOOKS_EVERY_SECONDS = 3.0
 _log = logging.getLogger("atelier.scheduling")
 
 
