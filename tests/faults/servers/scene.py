@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from aiokafka.errors import KafkaError
 from atelier_common.documents.mongo import connect
 from atelier_common.documents.port import SYSTEM
 from atelier_common.lease import LEASES
@@ -200,7 +201,7 @@ async def settled(client: HouseClient) -> None:
             try:
                 await client.settle()
                 return
-            except httpx.HTTPError:
+            except (httpx.HTTPError, KafkaError):
                 await asyncio.sleep(0.3)
 
 
