@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import multiprocessing
 import os
 import threading
@@ -16,6 +17,10 @@ from atelier_common.telemetry import metrics, names, tracing
 
 Result = TypeVar("Result")
 _TRIES = 3
+_NEW_OBJECTS = 50_000
+"""How many containers more than were freed there must be before Python looks through the youngest."""
+_LOOKS = 20
+"""How many looks at the youngest before one at those that stayed."""
 _SECONDS = metrics.histogram(names.METRIC_SOLVE_SECONDS)
 
 
@@ -55,7 +60,7 @@ class SolverProcess:
     def _start(self) -> ProcessPoolExecutor:
         # Spawned, not forked: a fork of a process with threads and open databases is not safe.
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_the_service)
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
         return self._pool
 
     async def warm_up(self) -> None:
@@ -66,6 +71,13 @@ class SolverProcess:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+
+
+def _begin() -> None:
+    """A look at everything takes longer than ten repairs, which leave next to nothing in cycles: Python seldom looks by itself, and
+    the solver has it look where a plan was made or taken up."""
+    gc.set_threshold(_NEW_OBJECTS, _LOOKS)
+    _end_with_the_service()
 
 
 def _end_with_the_service() -> None:

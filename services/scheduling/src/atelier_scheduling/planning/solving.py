@@ -2,6 +2,7 @@
 travels as its changes alone.
 """
 
+import gc
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ def solve(problem: bytes, stored_problem: str, previous: bytes | None, effort: i
     digest = hashlib.sha256(part).hexdigest()
     chosen = _chosen(made.attendances)
     _keep(digest, _State(asked, made, stored_problem, chosen))
+    gc.collect()
     return Outcome(
         digest=digest,
         part=part,
@@ -107,6 +109,7 @@ def load(digest: str, problem: bytes, stored_problem: str, changes: tuple[bytes,
         asked = apply_changes(asked, wire.read(Changes, each))
     made = Plan.from_json(plan_part)
     _keep(digest, _State(asked, made, stored_problem, _chosen(made.attendances)))
+    gc.collect()
 
 
 def mend(base: str, changes: bytes, stored_changes: bytes, effort: int, seed: int, *, trial: bool = False) -> Outcome:
