@@ -1,0 +1,177 @@
+"""From the same inputs, clock and cuts four processes on real servers publish what one process on SQLite publishes, to the byte."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from atelier_common.clock import SimulatedClock
+from atelier_common.decider import canonical
+from atelier_common.security.secret_file import load_or_create_secret
+from atelier_standalone.app import build_app
+from atelier_standalone.client import Client
+from atelier_standalone.demo.running import ROLES, SEED, TENANT, demo_master_key, evening_before, main_job
+from atelier_standalone.folder import DataFolder
+from atelier_standalone.sample.district import WEEK, SampleDistrict, sample_district
+from atelier_standalone.sample.learning import answers, evidence_ndjson
+from atelier_standalone.sample.people import TIDEWATER
+from atelier_standalone.sample.roster import oneroster_zip
+from atelier_standalone.system import Atelier
+
+from infra.dev.house import House
+
+pytestmark = pytest.mark.servers
+_DAILY = 250
+"""Statements of each of the three days."""
+_ITS_OWN = frozenset(
+    {"plan_id", "plan_before", "plan_after", "correlation_id", "stream", "version", "versions", "revision", "cut"}
+    | {"plan_digest", "problem_digest", "corrected_at_ms"}
+)
+"""Names of plans, and places in logs: how many commits there were before depends on what came in one breath. The digests are over
+the override's id too, which is made anew for each request; when a number was corrected tells of the order of arrival, and requests
+that are under way together have none.
+"""
+
+MoveClock = Callable[[int], Awaitable[None]]
+
+
+async def test_what_is_published_is_the_same_in_one_process_and_in_four(
+    tmp_path: Path, kafka_address: str, mongo_address: str
+) -> None:
+    sample = one_site_of_the_sample()
+    alone = await on_the_standalone(tmp_path / "alone", sample)
+    apart = await in_a_house(tmp_path / "house", kafka_address, mongo_address, sample)
+    assert alone.keys() == apart.keys()
+    for what, found in alone.items():
+        assert list(differences(found, apart[what], what)) == []
+        assert canonical(found) == canonical(apart[what]), what
+    assert len(alone["mastery"]) == len(sample.people.learners)
+    assert sum(len(one) for one in alone["mastery"].values()) > len(sample.people.learners)
+    assert alone["plan"]["figures"]["studios"] > 0
+    assert all(alone["timetables"].values())
+
+
+def one_site_of_the_sample() -> SampleDistrict:
+    """The smaller of the two sites, and a part of what its learners did."""
+    whole = sample_district(SEED)
+    here = whole.people.at(TIDEWATER)
+    names = {learner.sourced_id for learner in here}
+    families = {learner.guardian for learner in here}
+    people = replace(
+        whole.people,
+        learners=here,
+        guardians=tuple(one for one in whole.people.guardians if one.sourced_id in families),
+    )
+    supports = json.loads(whole.supports)
+    supports["learners"] = [one for one in supports["learners"] if one["sourced_id"] in names]
+    days = (evidence_ndjson(day).splitlines()[:_DAILY] for day in answers(people, SEED))
+    return replace(
+        whole,
+        people=people,
+        roster=oneroster_zip(people),
+        supports=json.dumps(supports).encode(),
+        evidence=tuple(b"\n".join(lines) for lines in days),
+        sites={TIDEWATER: whole.sites[TIDEWATER]},
+    )
+
+
+async def on_the_standalone(path: Path, sample: SampleDistrict) -> dict[str, Any]:
+    folder, clock = DataFolder(path), SimulatedClock(evening_before())
+    load_or_create_secret(folder.keys / "master.key", lambda: demo_master_key(SEED))
+    atelier = Atelier(folder, clock)
+    await atelier.start()
+
+    async def move_clock(now: int) -> None:
+        clock.advance_to(now)
+
+    headers = {"Authorization": f"Bearer {atelier.issuer.issue(TENANT, 'administrator', ROLES, 120)}"}
+    transport = httpx.ASGITransport(build_app(atelier))
+    try:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://atelier", headers=headers, timeout=300
+        ) as http:
+            return await published(Client(http, None), move_clock, sample)
+    finally:
+        await atelier.stop()
+
+
+async def in_a_house(folder: Path, kafka: str, mongo: str, sample: SampleDistrict) -> dict[str, Any]:
+    house = House(folder, kafka, mongo, f"same-{time.time_ns():x}.", master_key=demo_master_key(SEED))
+    try:
+        house.start()
+        async with house.client(TENANT, ROLES) as client:
+            await client.move_clock(evening_before())
+            return await published(client, client.move_clock, sample)
+    finally:
+        house.stop()
+
+
+async def published(client: Client, move_clock: MoveClock, sample: SampleDistrict) -> dict[str, Any]:
+    """Do the main job, then read what everybody may see."""
+    results = await main_job(client, move_clock, sample)
+    learners = await _learners(client)
+    monday = date.fromisocalendar(int(WEEK[:4]), int(WEEK[-2:]), 1)
+    days = [(monday + timedelta(days=day)).isoformat() for day in range(5)]
+    site = f"/scheduling/v1/sites/{TIDEWATER}"
+    found = {
+        "mastery": {one: await _mastery(client, one) for one in learners},
+        "paths": {one: await _read(client, f"/pathing/v1/learners/{one}/frontier") for one in learners},
+        "plan": results.plans[TIDEWATER]["published"],
+        "studios": {day: await _read(client, f"{site}/days/{day}", week=WEEK, studios=True) for day in days},
+        "timetables": {
+            one: await _read(client, f"/scheduling/v1/learners/{one}/timetable", week=WEEK) for one in learners
+        },
+        "owed": results.owed,
+        "override": results.override,
+        "imported": results.imported,
+    }
+    return {what: _without_names_of_its_own(one) for what, one in found.items()}
+
+
+async def _read(client: Client, path: str, **query: Any) -> Any:
+    """Asked once more where the server just closed the idle connection that the question took."""
+    try:
+        return await client.get(path, **query)
+    except httpx.RemoteProtocolError:
+        return await client.get(path, **query)
+
+
+async def _learners(client: Client) -> list[str]:
+    return sorted(one["learner_id"] for one in (await _read(client, "/profile/v1/learners", limit=500))["items"])
+
+
+async def _mastery(client: Client, learner: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = await _read(client, f"/assessment/v1/learners/{learner}/mastery", limit=500, cursor=cursor)
+        found += page["mastery"]
+        cursor = page["next_cursor"]
+        if not cursor:
+            return found
+
+
+def _without_names_of_its_own(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {name: _without_names_of_its_own(one) for name, one in found.items() if name not in _ITS_OWN}
+    if isinstance(found, list):
+        return [_without_names_of_its_own(one) for one in found]
+    return found
+
+
+def differences(one: Any, other: Any, at: str) -> list[str]:
+    """Where two answers differ, the first few places."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = sorted({*one, *other})
+        found = [said for name in names for said in differences(one.get(name), other.get(name), f"{at}/{name}")]
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        found = [said for place, (left, right) in pairs for said in differences(left, right, f"{at}[{place}]")]
+    else:
+        found = [] if one == other else [f"{at}: {one!r} in one process, {other!r} in four"]
+    return found[:20]
