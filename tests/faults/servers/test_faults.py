@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.servers import faults
+from tests.faults.servers import faults, upgrades
 from tests.faults.servers.catalogue import ALONE, SHARED, Needs, stage_for
 from tests.faults.servers.scene import Fault, Stage, live_through
 
@@ -16,8 +16,8 @@ COMMON = (
     faults.a_leader_asleep,
     faults.the_broker_killed,
     faults.the_database_killed,
-    faults.a_service_cut_off_from_its_database,
-    faults.a_group_dealt_out_anew,
+    faults.one_replica_left_and_no_server,
+    upgrades.a_poison_event,
 )
 """Run with every `make test`; the others with `make faults`."""
 
