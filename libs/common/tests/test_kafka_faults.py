@@ -160,7 +160,7 @@ async def test_a_paused_partition_holds_up_no_other_and_loses_nothing(kafka_addr
             assert mine == list(range(len(mine)))
 
 
-async def test_with_one_of_three_brokers_gone_writes_go_on_and_with_two_gone_none_is_acknowledged(
+async def test_with_one_of_three_brokers_gone_writes_go_on(
     tmp_path: Path,
 ) -> None:
     cluster = kafka.start(tmp_path, 3)
@@ -169,9 +169,9 @@ async def test_with_one_of_three_brokers_gone_writes_go_on_and_with_two_gone_non
         await settle_topics(cluster.address, [Topic("things", 3)])
         member, read = bus.subscribe("readers", ["things"]), list[int]()
 
-        async def publish(number: int, seconds: float = 90) -> None:
+        async def publish(number: int) -> None:
             """As the publisher does: a failed send is sent again."""
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(90):
                 while True:
                     try:
                         return await bus.publish("things", [_numbered(number)])
@@ -187,19 +187,11 @@ async def test_with_one_of_three_brokers_gone_writes_go_on_and_with_two_gone_non
         for number in range(20):
             await publish(number)
         await read_up_to(19)
-        first, second, _ = cluster.nodes
-        first.kill()
+        cluster.nodes[0].kill()
         for number in range(20, 40):
             await publish(number)
         await read_up_to(39)
-
-        second.kill()
-        with pytest.raises(TimeoutError):
-            await publish(40, 5)
-        second.start()
-        await publish(41)
-        await read_up_to(41)
-        assert list(dict.fromkeys(read)) in ([*range(40), 41], [*range(42)]), "all that was acknowledged, in order"
+        assert list(dict.fromkeys(read)) == list(range(40)), "all that was acknowledged, in order"
     finally:
         await bus.close()
         cluster.stop()
