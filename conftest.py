@@ -1,6 +1,8 @@
-"""Real servers for tests that ask for them: given by environment, or started by ``infra.dev`` with ``--servers``.
+"""Real servers for the tests that ask for them.
 
-Otherwise those tests are left out, and the last line of the run says so.
+Given by environment (``ATELIER_KAFKA`` and ``ATELIER_MONGO``; so also those of ``docker-compose.yml``), else started by
+``infra.dev``: with ``--servers`` in any case, with ``--present-servers`` where they were fetched before. Otherwise those tests
+are left out, and the last line of the run says so; with ``--servers`` they never are.
 """
 
 import os
@@ -9,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from infra.dev import kafka, mongo
+from infra.dev.availability import KAFKA, MONGO, available
+from infra.dev.cache import NotHere
 
-KAFKA, MONGO = "ATELIER_KAFKA", "ATELIER_MONGO"
 _LEFT_OUT = pytest.StashKey[str]()
 
 
@@ -38,19 +41,29 @@ def mongo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--servers", action="store_true", help="start real servers of infra.dev for the tests that need them"
+        "--servers",
+        action="store_true",
+        help="run the tests on real servers, fetched where absent; fail where that fails",
+    )
+    parser.addoption(
+        "--present-servers", action="store_true", help="run the tests on real servers where they were fetched before"
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = {item for item in items if item.get_closest_marker("servers") is not None}
-    given = all(os.environ.get(name) for name in (KAFKA, MONGO))
-    if wanted and not given and not config.getoption("--servers"):
-        config.stash[_LEFT_OUT] = (
-            f"{len(wanted)} tests on real servers were not run: give {KAFKA} and {MONGO}, or let ARGS=--servers start them."
-        )
-        config.hook.pytest_deselected(items=list(wanted))
-        items[:] = [item for item in items if item not in wanted]
+    try:
+        if not wanted or available(
+            needed=config.getoption("--servers"), if_present=config.getoption("--present-servers")
+        ):
+            return
+    except NotHere as missing:
+        raise pytest.UsageError(f"real servers are asked for and cannot be had here: {missing}") from missing
+    config.stash[_LEFT_OUT] = (
+        f"{len(wanted)} tests on real servers were not run: give {KAFKA} and {MONGO}, or let ARGS=--servers start them."
+    )
+    config.hook.pytest_deselected(items=list(wanted))
+    items[:] = [item for item in items if item not in wanted]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

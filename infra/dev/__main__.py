@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 from infra.dev import kafka, mongo
+from infra.dev.availability import fetch
 from infra.dev.cache import NotHere, root
 
 
@@ -29,8 +31,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         if options.action == "fetch":
-            kafka.fetch()
-            mongo.fetch()
+            fetch()
             print(root())
             return 0
         if options.action == "distributed":
@@ -59,7 +60,8 @@ def servers(folder: Path, nodes: int = 1) -> Iterator[tuple[str, str]]:
 
 def _run(nodes: int) -> int:
     with _temporary() as folder, servers(folder, nodes) as (kafka_address, mongo_address):
-        print(f"ATELIER_KAFKA={kafka_address}\nATELIER_MONGO={mongo_address}", flush=True)
+        # As a shell reads it: the address has characters that mean something there.
+        print(f"export ATELIER_KAFKA={quote(kafka_address)}\nexport ATELIER_MONGO={quote(mongo_address)}", flush=True)
         with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)

@@ -4,13 +4,21 @@ import fcntl
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_TRIES = 3
+_PAUSE_SECONDS = 5.0
+
 
 class NotHere(RuntimeError):
     """This machine cannot have the server; the message says what is missing."""
+
+
+class Failed(NotHere):
+    """A command failed, perhaps only this time: the network comes and goes."""
 
 
 def root() -> Path:
@@ -19,11 +27,16 @@ def root() -> Path:
     return Path(given) if given else Path.home() / ".cache" / "atelier" / "servers"
 
 
+def has(*names: str) -> bool:
+    """Whether all these are in the cache."""
+    return all((root() / name).is_dir() for name in names)
+
+
 def kept(name: str, build: Callable[[Path], None]) -> Path:
     """The folder ``name`` of the cache; where it is absent, ``build`` fills a new one, which is then moved into place.
 
-    A build that is interrupted leaves nothing under the name, and two at once wait for each other. Raises NotHere where
-    it cannot be built.
+    A build that is interrupted leaves nothing under the name, two at once wait for each other, and one that failed is tried
+    anew. Raises NotHere where it cannot be built.
     """
     place = root() / name
     if place.is_dir():
@@ -32,13 +45,19 @@ def kept(name: str, build: Callable[[Path], None]) -> Path:
         if place.is_dir():
             return place
         half = root() / f"{name}.half"
-        remove(half)
-        half.mkdir(parents=True)
-        try:
-            build(half)
-            half.rename(place)
-        finally:
+        for left in reversed(range(_TRIES)):
             remove(half)
+            half.mkdir(parents=True)
+            try:
+                build(half)
+                half.rename(place)
+                break
+            except Failed:
+                if not left:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+            finally:
+                remove(half)
     return place
 
 
@@ -50,13 +69,13 @@ def need(*programs: str) -> None:
 
 
 def call(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """What a command printed. Raises NotHere with its last words where it fails."""
+    """What a command printed. Raises Failed with its last words where it fails."""
     said = subprocess.run(
         [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True, check=False
     )
     if said.returncode != 0:
         words = (said.stderr.strip() or said.stdout.strip()).splitlines()[-3:]
-        raise NotHere(f"{Path(command[0]).name} failed: {' / '.join(words)}")
+        raise Failed(f"{Path(command[0]).name} failed: {' / '.join(words)}")
     return said.stdout
 
 

@@ -1,13 +1,14 @@
 """Kafka: the broker itself, its jars from Maven Central, one node or three."""
 
 import base64
+import shutil
 import subprocess
 import uuid
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from infra.dev.cache import call, kept, need
+from infra.dev.cache import call, has, kept, need
 from infra.dev.processes import Process, answers, free_port
 
 VERSION = "4.3.1"
@@ -45,6 +46,11 @@ def fetch() -> Path:
         call("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'jars'}", cwd=folder)
 
     return kept(_NAME, build) / "jars"
+
+
+def present() -> bool:
+    """Whether it was fetched before and can be started here."""
+    return has(_NAME) and shutil.which("java") is not None
 
 
 @dataclass

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.dev.cache import NotHere, call, kept, need, remove
+from infra.dev.cache import NotHere, call, has, kept, need, remove
 from infra.dev.processes import Process, answers, free_port
 
 FERRETDB = "2.7.0"
@@ -30,6 +30,11 @@ _SMALL = "min_wal_size=32MB\nmax_wal_size=64MB\n"
 def fetch() -> tuple[Path, Path]:
     """(a Debian root with PostgreSQL and DocumentDB, the ferretdb program). Raises NotHere."""
     return _postgresql(), _ferretdb()
+
+
+def present() -> bool:
+    """Whether both were fetched before and can be started here."""
+    return has(_DATABASE, _PROTOCOL) and os.geteuid() == 0
 
 
 def _postgresql() -> Path:
