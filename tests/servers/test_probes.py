@@ -64,6 +64,7 @@ async def test_a_process_answers_probes_from_its_first_moment_and_may_have_a_par
         kafka_address,
         way,
         f"probes-{time.time_ns():x}.",
+        simulated=False,
         settings_of={"assessment": {"ATELIER_PARTS": "doors"}},
     )
     starting = threading.Thread(target=house.start, daemon=True)
