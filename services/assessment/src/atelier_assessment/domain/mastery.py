@@ -151,8 +151,10 @@ def _count(command: CountEvidence, state: Mastery) -> Sequence[Event]:
         belief = fold(observations, rules.policy, rules.calibration)
     if belief is known or (not newest and belief == known):
         return (*adopted, EvidenceSetAside(observation))
+    # Which of two reports of one piece of work counted is no correction of what was said of the learner.
+    corrected = not newest and replace(belief, latest=known.latest) != known
     standing = _standing(belief, rules, state)
-    return (*adopted, MasteryMoved(observation, standing, not newest), *_correction(observation.id, before, standing))
+    return (*adopted, MasteryMoved(observation, standing, corrected), *_correction(observation.id, before, standing))
 
 
 def _withdraw(command: WithdrawEvidence, state: Mastery) -> Sequence[Event]:
