@@ -88,6 +88,13 @@ class SequencingSuite:
         assert await self.drain("t") == 6
         await self.check("t", 7)
 
+    async def test_what_one_process_writes_gets_its_places_in_the_order_of_writing(self) -> None:
+        written = ["c/1", "a/1", "d/1", "b/1"]
+        for half in (written[:2], written[2:]):
+            await append(self.store, *(commit(stream, 1, tenant="t") for stream in half))
+        assert await self.drain("t") == len(written)
+        assert [one.stream for one in await self.store.read_log("t", 0, 10)] == written
+
     async def test_more_than_one_segment_can_hold(self) -> None:
         for version in range(1, 441, 11):
             batch = [commit(stream, version + n, tenant="t") for stream in STREAMS for n in range(11)]

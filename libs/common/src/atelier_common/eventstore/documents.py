@@ -70,6 +70,7 @@ class DocumentEventStore:
     ) -> None:
         self._documents = documents
         self._now = now or SystemClock().now
+        self._since = 0
         self._new_incarnation = new_incarnation
         self._incarnations: dict[str, str] = {}
         self._known = KnownVersions()
@@ -144,8 +145,11 @@ class DocumentEventStore:
                 return found
 
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
-        now = self._now()
-        inserts = [Insert(c.tenant, COMMITS, commit_id(c.stream, c.version), commit_document(c, now)) for c in commits]
+        inserts = []
+        for c in commits:
+            # Microseconds, each later than the one before, so that one process's commits get their positions in its order.
+            self._since = max(self._since + 1, self._now() * 1_000)
+            inserts.append(Insert(c.tenant, COMMITS, commit_id(c.stream, c.version), commit_document(c, self._since)))
         for tenant in dict.fromkeys(commit.tenant for commit in commits):
             await self.incarnation(tenant)
         outcomes: list[AppendOutcome] = [VersionTaken() for _ in commits]
@@ -243,7 +247,7 @@ class DocumentEventStore:
     async def pending_since(self, tenant: str) -> int | None:
         """When the commit that waits longest for its position was written, by its writer's time of day; None: none waits."""
         found = await self._documents.scan(tenant, COMMITS, "pending", limit=1)
-        return int(found[0][1]["pending"]) if found else None
+        return int(found[0][1]["pending"]) // 1_000 if found else None
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int | None:
         id = commit_id(stream, version)

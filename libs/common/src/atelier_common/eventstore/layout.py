@@ -44,7 +44,7 @@ def segment_id(number: int) -> str:
 
 
 def commit_document(commit: Commit, since: int) -> Body:
-    """The document of a new commit, pending ``since`` the writer's now: only which is taken first depends on that.
+    """The document of a new commit, pending ``since`` the writer's now in microseconds: only who is taken first hangs on it.
 
     Raises InvalidInput as Commit.body does.
     """
