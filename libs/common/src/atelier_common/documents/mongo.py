@@ -277,7 +277,10 @@ class MongoDocuments:
             async with self._starting:
                 if self._session is None:
                     started = self._client.start_session(causal_consistency=True)
-                    self._session = await started if inspect.isawaitable(started) else started
+                    session = await started if inspect.isawaitable(started) else started
+                    # A session gets its id with its first command: two at once, from two of motor's threads, gave it two.
+                    await self._client.admin.command("ping", session=session)
+                    self._session = session
         return self._session
 
     def _stored(self, write: Insert | Replace) -> Body:
