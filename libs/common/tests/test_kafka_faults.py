@@ -160,9 +160,7 @@ async def test_a_paused_partition_holds_up_no_other_and_loses_nothing(kafka_addr
             assert mine == list(range(len(mine)))
 
 
-async def test_with_one_of_three_brokers_gone_writes_go_on(
-    tmp_path: Path,
-) -> None:
+async def test_with_one_of_three_brokers_gone_writes_go_on_and_with_two_gone_who_stops_ends(tmp_path: Path) -> None:
     cluster = kafka.start(tmp_path, 3)
     bus = KafkaBus(cluster.address)
     try:
@@ -192,6 +190,16 @@ async def test_with_one_of_three_brokers_gone_writes_go_on(
             await publish(number)
         await read_up_to(39)
         assert list(dict.fromkeys(read)) == list(range(40)), "all that was acknowledged, in order"
+
+        await member.close()
+        cluster.nodes[1].kill()
+        sending = asyncio.create_task(bus.publish("things", [_numbered(40)]))
+        await asyncio.sleep(1.0)
+        assert not sending.done(), "one broker of three is not enough"
+        sending.cancel()
+        async with asyncio.timeout(5.0):
+            with pytest.raises(asyncio.CancelledError):
+                await sending
     finally:
         await bus.close()
         cluster.stop()

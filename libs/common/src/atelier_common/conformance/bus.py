@@ -186,7 +186,10 @@ class BusSuite:
     async def test_a_fetch_takes_no_more_than_asked_for(self, bus: Bus) -> None:
         member = bus.subscribe(GROUP, [TOPIC])
         await self.publish(bus, TOPIC, [m for key in "abcdef" for m in messages(key, 1, 5)])
-        assert [len(await member.fetch(4, _PATIENCE)) for _ in range(7)] == [4] * 7
+        counts: list[int] = []
+        while sum(counts) < 30:
+            counts.append(len(await member.fetch(4, _PATIENCE)))
+        assert (sum(counts), max(counts)) == (30, 4)
 
     async def test_a_group_expected_before_it_joins_misses_nothing(self, bus: Bus) -> None:
         bus.expect(GROUP, [TOPIC])
