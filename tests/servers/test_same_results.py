@@ -120,11 +120,11 @@ async def published(client: Client, move_clock: MoveClock, sample: SampleDistric
     site = f"/scheduling/v1/sites/{TIDEWATER}"
     found = {
         "mastery": {one: await _mastery(client, one) for one in learners},
-        "paths": {one: await _read(client, f"/pathing/v1/learners/{one}/frontier") for one in learners},
+        "paths": {one: await client.get(f"/pathing/v1/learners/{one}/frontier") for one in learners},
         "plan": results.plans[TIDEWATER]["published"],
-        "studios": {day: await _read(client, f"{site}/days/{day}", week=WEEK, studios=True) for day in days},
+        "studios": {day: await client.get(f"{site}/days/{day}", week=WEEK, studios=True) for day in days},
         "timetables": {
-            one: await _read(client, f"/scheduling/v1/learners/{one}/timetable", week=WEEK) for one in learners
+            one: await client.get(f"/scheduling/v1/learners/{one}/timetable", week=WEEK) for one in learners
         },
         "owed": results.owed,
         "override": results.override,
@@ -133,23 +133,15 @@ async def published(client: Client, move_clock: MoveClock, sample: SampleDistric
     return {what: _without_names_of_its_own(one) for what, one in found.items()}
 
 
-async def _read(client: Client, path: str, **query: Any) -> Any:
-    """Asked once more where the server just closed the idle connection that the question took."""
-    try:
-        return await client.get(path, **query)
-    except httpx.RemoteProtocolError:
-        return await client.get(path, **query)
-
-
 async def _learners(client: Client) -> list[str]:
-    return sorted(one["learner_id"] for one in (await _read(client, "/profile/v1/learners", limit=500))["items"])
+    return sorted(one["learner_id"] for one in (await client.get("/profile/v1/learners", limit=500))["items"])
 
 
 async def _mastery(client: Client, learner: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = ""
     while True:
-        page = await _read(client, f"/assessment/v1/learners/{learner}/mastery", limit=500, cursor=cursor)
+        page = await client.get(f"/assessment/v1/learners/{learner}/mastery", limit=500, cursor=cursor)
         found += page["mastery"]
         cursor = page["next_cursor"]
         if not cursor:

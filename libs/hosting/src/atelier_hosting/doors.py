@@ -11,6 +11,9 @@ from atelier_common.grpc.kit import GrpcServer, GrpcService
 from atelier_common.security.tokens import TokenVerifier
 from starlette.types import ASGIApp
 
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and ingresses keep a connection that rests: who keeps it longer would send a call into one just closed."""
+
 
 class _Server(uvicorn.Server):
     """Stops when told by the block that serves; signals are the process's business."""
@@ -46,6 +49,7 @@ async def open_http(app: ASGIApp, at: tuple[str, int], drain_seconds: float = 5.
         log_level="warning",
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(drain_seconds)),
     )
     server = _Server(config)
