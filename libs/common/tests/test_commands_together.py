@@ -39,10 +39,6 @@ JAR: Decider[PutIn, int, Filled] = Decider(
 )
 
 
-def decide_and_fold(command: PutIn, state: int) -> tuple[list[Filled], int]:
-    return decide(command, state), state + command.amount
-
-
 def put(key: str, amount: int, command_id: str) -> Request:
     return Request(JAR, key, PutIn(amount), Context("fictional", "tester", command_id, 1))
 
@@ -53,18 +49,6 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteEventStore]:
     await store.start()
     yield store
     await store.close()
-
-
-async def test_a_decider_that_folds_as_it_decides_is_not_folded_again(store: SqliteEventStore) -> None:
-    def evolve(_state: int, _event: Filled) -> int:
-        raise AssertionError("folded again")
-
-    at_once = Decider("jar", registry, lambda: 0, decide, evolve, decide_and_fold=decide_and_fold)
-    commands = Commands(store)
-    for number, amount in enumerate((60, 40)):
-        await commands.execute(put("a", amount, f"c{number}")._replace(decider=at_once))
-    assert await commands.load(at_once, "fictional", "a") == (100, 2)
-    assert await Commands(store).load(JAR, "fictional", "a") == (100, 2)
 
 
 async def test_all_are_accepted_where_none_is_refused(store: SqliteEventStore) -> None:

@@ -294,13 +294,9 @@ def _decide(request: Request, slot: Slot, held: Folded, place: int, trace: str |
         raise PreconditionFailed(
             f"{stream} is at version {held.version}, not {request.expected_version}", version=held.version
         )
-    if decider.decide_and_fold is not None:
-        decided, state = decider.decide_and_fold(request.command, held.state)
-        events = tuple(decided)
-    else:
-        events, state = tuple(decider.decide(request.command, held.state)), held.state
-        for event in events:
-            state = decider.evolve(state, event)
+    events, state = tuple(decider.decide(request.command, held.state)), held.state
+    for event in events:
+        state = decider.evolve(state, event)
     commit = Commit(
         tenant=tenant,
         stream=stream,

@@ -36,8 +36,6 @@ class Decider(Generic[CommandT, StateT, EventT]):
     result: Callable[[CommandT, Sequence[EventT], StateT], Any] = no_result
     remembered: bool = True
     """Whether folded states are worth keeping in memory; not for streams that are written once."""
-    decide_and_fold: Callable[[CommandT, StateT], tuple[Sequence[EventT], StateT]] | None = None
-    """``decide``, with the state that ``evolve`` gives after its events: for one that has to fold them in order to decide."""
 
 
 def canonical(value: Any) -> bytes:

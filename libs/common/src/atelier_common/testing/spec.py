@@ -63,11 +63,7 @@ class Specification:
             events = tuple(self.decider.decide(command, state))
         except AtelierError as error:
             return Outcome((), state, error)
-        after = self._fold(state, events)
-        if self.decider.decide_and_fold is not None:
-            decided, folded = self.decider.decide_and_fold(command, state)
-            assert (tuple(decided), folded) == (events, after), f"decided and folded at once: {decided}, {folded}"
-        return Outcome(events, after, None)
+        return Outcome(events, self._fold(state, events), None)
 
     def _fold(self, state: Any, events: Sequence[Any]) -> Any:
         registry = self.decider.registry
