@@ -32,9 +32,9 @@ faults: ## break real servers and processes over many seeds, as a table (SEEDS=2
 	@.ci/environment dev
 	@$(BIN)/python -m tests.faults.servers --seeds $(or $(SEEDS),10) $(ARGS)
 
-test: ## every test (ARGS=path or ARGS='-k name' for some), on real servers too where they are given or fetched; CI=true needs them
+test: ## every test (ARGS=path or ARGS='-k name' for some), on real servers too where they are given or fetched (SERVERS=fetch|none)
 	@.ci/environment dev
-	@$(BIN)/python -m pytest $(if $(CI),--servers,--present-servers) $(ARGS)
+	@$(BIN)/python -m pytest --servers=$(or $(SERVERS),present) $(ARGS)
 
 check: ## format, lint, types, walls, contracts
 	@.ci/environment dev

@@ -1,8 +1,8 @@
 """Real servers for the tests that ask for them.
 
 Given by environment (``ATELIER_KAFKA`` and ``ATELIER_MONGO``; so also those of ``docker-compose.yml``), else started by
-``infra.dev``: with ``--servers`` in any case, with ``--present-servers`` where they were fetched before. Otherwise those tests
-are left out, and the last line of the run says so; with ``--servers`` they never are.
+``infra.dev``: with ``--servers=fetch`` in any case, with ``--servers=present`` where they were fetched before. Otherwise those
+tests are left out, and the last line of the run says so; with ``--servers=fetch`` they never are.
 """
 
 import os
@@ -42,25 +42,22 @@ def mongo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--servers",
-        action="store_true",
-        help="run the tests on real servers, fetched where absent; fail where that fails",
-    )
-    parser.addoption(
-        "--present-servers", action="store_true", help="run the tests on real servers where they were fetched before"
+        choices=("none", "present", "fetch"),
+        default="none",
+        help="tests on real servers: none but on given ones; present: where they were fetched before; fetch: fail without",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = {item for item in items if item.get_closest_marker("servers") is not None}
+    asked = config.getoption("--servers")
     try:
-        if not wanted or available(
-            needed=config.getoption("--servers"), if_present=config.getoption("--present-servers")
-        ):
+        if not wanted or available(needed=asked == "fetch", if_present=asked == "present"):
             return
     except NotHere as missing:
         raise pytest.UsageError(f"real servers are asked for and cannot be had here: {missing}") from missing
     config.stash[_LEFT_OUT] = (
-        f"{len(wanted)} tests on real servers were not run: give {KAFKA} and {MONGO}, or let ARGS=--servers start them."
+        f"{len(wanted)} tests on real servers were not run: give {KAFKA} and {MONGO}, or let SERVERS=fetch start them."
     )
     config.hook.pytest_deselected(items=list(wanted))
     items[:] = [item for item in items if item not in wanted]

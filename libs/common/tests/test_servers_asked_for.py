@@ -45,7 +45,7 @@ def test_a_run_without_servers_says_at_its_end_what_it_left_out(bare: Path) -> N
     asks = bare.parent / "test_asks.py"
     asks.write_text("import pytest\n\n@pytest.mark.servers\ndef test_asks(): pass\n")
     said = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "conftest", asks, "--present-servers"],
+        [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "conftest", asks, "--servers=present"],
         cwd=ROOT,
         capture_output=True,
         text=True,
