@@ -23,6 +23,8 @@ from atelier_standalone.client import Client
 
 from infra.dev.processes import Process, Running, free_port, launch
 
+_COMMITS_AT_ONCE = 500
+
 
 @dataclass
 class Replica:
@@ -201,6 +203,21 @@ class HouseClient(Client):
         answer = await self.http.get(path, headers={"x-service": service})
         answer.raise_for_status()
         return answer.json()
+
+    async def log_of(self, service: str) -> list[dict[str, Any]]:
+        """Every commit of a service's log, in its order."""
+        found: list[dict[str, Any]] = []
+        while page := await self._commits(service, found[-1]["position"] if found else 0):
+            found += page
+        return found
+
+    async def _commits(self, service: str, after: int) -> list[dict[str, Any]]:
+        path = f"/operator/v1/logs/{service}/events"
+        return list((await self.get(path, after=after, limit=_COMMITS_AT_ONCE))["events"])
+
+    async def parked(self) -> list[dict[str, Any]]:
+        """Every parked key of every service."""
+        return [one for service in SERVICES for one in (await self.ask(service, "/operator/v1/parked"))["parked"]]
 
     async def heads(self) -> dict[str, int]:
         return {name: one["head"] for name, one in (await self.logs()).items()}

@@ -37,10 +37,7 @@ class Drill:
         self.sent: dict[str, school.Data] = {}
 
     def replica(self, service: str) -> Replica:
-        return next(one for one in self.house.running if one.service == service)
-
-    def database(self, service: str) -> str:
-        return self._environment(service)["ATELIER_DATABASE"]
+        return self.house.of(service)[0]
 
     def _environment(self, service: str) -> dict[str, str]:
         environment = self.replica(service).process.env
@@ -49,18 +46,18 @@ class Drill:
 
     async def back_up(self, service: str) -> Path:
         file = self.folder / f"{service}.backup"
-        await asyncio.to_thread(back_up, self.house.mongo, self.database(service), file)
+        await asyncio.to_thread(back_up, self.house.mongo, self.house.database(service), file)
         return file
 
     async def lose(self, service: str) -> None:
         """Its process ends, its database is gone."""
         await asyncio.to_thread(self.replica(service).process.stop)
         with MongoClient[Any](self.house.mongo) as client:
-            client.drop_database(self.database(service))
+            client.drop_database(self.house.database(service))
 
     async def restore(self, service: str, file: Path, *options: str) -> dict[str, Any]:
         """As docs/operations.md tells an operator, up to the start; what ``atelier restored`` said."""
-        await asyncio.to_thread(put_back, self.house.mongo, self.database(service), file)
+        await asyncio.to_thread(put_back, self.house.mongo, self.house.database(service), file)
         said = await self.atelier(service, "restored", service, "--json", *options)
         return dict(json.loads(said))
 
@@ -113,18 +110,10 @@ class Drill:
         for reader, log in (await self.client.logs()).items():
             owners = {topic.partition(".")[0] for topics in log["reads"].values() for topic in topics}
             for owner in owners if reader == service else owners & {service}:
-                found[reader, owner] = sum([one["stream"] == f"{owner}/@log" for one in await self._log(reader)])
+                found[reader, owner] = sum(
+                    [one["stream"] == f"{owner}/@log" for one in await self.client.log_of(reader)]
+                )
         return found
-
-    async def _log(self, service: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while page := await self._page(service, len(found)):
-            found += page
-        return found
-
-    async def _page(self, service: str, after: int) -> list[dict[str, Any]]:
-        path = f"/operator/v1/logs/{service}/events"
-        return list((await self.client.get(path, after=after, limit=500))["events"])
 
     async def together(self, service: str, before: dict[tuple[str, str], int]) -> None:
         """Until each of them that has ever met has compared once more since ``before``, and nothing is under way."""
@@ -142,8 +131,7 @@ class Drill:
 
     async def verified(self) -> None:
         assert not any((await self.client.violations()).values())
-        for service in SERVICES:
-            assert (await self.client.ask(service, "/operator/v1/parked"))["parked"] == []
+        assert await self.client.parked() == []
 
 
 @pytest.fixture

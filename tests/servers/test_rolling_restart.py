@@ -118,11 +118,11 @@ async def test_every_process_is_replaced_while_the_doors_answer(
             await send_roster(client, school.roster_zip(PUPILS))
             await client.settle()
             async with httpx.AsyncClient(headers=client.http.headers, timeout=20, trust_env=False) as http:
-                doors = {name: Door([one for one in house.running if one.service == name], http) for name in IN_TURN}
+                doors = {name: Door(house.of(name), http) for name in IN_TURN}
                 load = Load(doors)
                 async with under(load):
                     for service in IN_TURN:
-                        for replica in [one for one in house.running if one.service == service]:
+                        for replica in house.of(service):
                             await _replace(replica)
             await client.settle()
             for answer in load.accepted:

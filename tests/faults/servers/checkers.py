@@ -1,15 +1,11 @@
 """What must hold after every fault. Each returns what is wrong, in words; nothing, if all is well."""
 
 from collections import Counter
-from typing import Any
 
 import httpx
-from atelier_hosting.process import SERVICES
 
 from infra.dev.house import HouseClient
 from tests.faults.servers.load import XAPI, Provider, Reader
-
-_AT_ONCE = 500
 
 
 async def acknowledged_once(client: HouseClient, provider: Provider, learner_ids: dict[str, str]) -> list[str]:
@@ -27,7 +23,7 @@ async def acknowledged_once(client: HouseClient, provider: Provider, learner_ids
             wrong.append(f"acknowledged statement {statement} cannot be read: {answer.status_code} {answer.text[:200]}")
     recorded = Counter(
         commit["stream"]
-        for commit in await log_of(client, "assessment")
+        for commit in await client.log_of("assessment")
         for event in commit["events"]
         if event["type"] == "EvidenceRecorded"
     )
@@ -49,12 +45,7 @@ async def sound(client: HouseClient) -> list[str]:
 
 
 async def nothing_parked(client: HouseClient) -> list[str]:
-    return [f"parked: {one}" for one in await parked(client)]
-
-
-async def parked(client: HouseClient) -> list[dict[str, Any]]:
-    """Every parked key of every service."""
-    return [one for service in SERVICES for one in (await client.ask(service, "/operator/v1/parked"))["parked"]]
+    return [f"parked: {one}" for one in await client.parked()]
 
 
 def readable(reader: Reader) -> list[str]:
@@ -64,14 +55,3 @@ def readable(reader: Reader) -> list[str]:
             f"{reader.failed} of {reader.reads + reader.failed} reads failed, {reader.worst:.1f} s: {reader.last_failure}"
         ]
     return [] if reader.reads else ["nobody read the published week"]
-
-
-async def log_of(client: HouseClient, service: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    after = 0
-    while page := await client.get(f"/operator/v1/logs/{service}/events", after=after, limit=_AT_ONCE):
-        if not page["events"]:
-            break
-        found += page["events"]
-        after = page["next_after"]
-    return found

@@ -22,7 +22,7 @@ _EVIDENCE = "EvidenceRecorded"
 
 async def a_poison_event(scene: Scene) -> None:
     """Something that is no event comes under a learner's key: the key is parked, others go on, unparked it catches up in order."""
-    log = await checkers.log_of(scene.client, "assessment")
+    log = await scene.client.log_of("assessment")
     stream = scene.random.choice(sorted({one["stream"] for one in log if one["stream"].startswith("mastery/")}))
     producer = AIOKafkaProducer(bootstrap_servers=scene.stage.servers.kafka.address)
     await producer.start()
@@ -33,7 +33,7 @@ async def a_poison_event(scene: Scene) -> None:
         await producer.stop()
 
     async def both_parked() -> bool:
-        return {one["service"] for one in await checkers.parked(scene.client)} == {"pathing", "profile"}
+        return {one["service"] for one in await scene.client.parked()} == {"pathing", "profile"}
 
     await _until(both_parked)
     before = (await scene.client.heads())["pathing"]
@@ -42,7 +42,7 @@ async def a_poison_event(scene: Scene) -> None:
         return (await scene.client.heads())["pathing"] > before + 5
 
     await _until(others_go_on)
-    for one in await checkers.parked(scene.client):
+    for one in await scene.client.parked():
         given = {name: one[name] for name in ("service", "consumer", "key")}
         answer = await scene.client.http.post("/operator/v1/unpark", json=given, headers={"x-service": one["service"]})
         if not answer.is_success:
@@ -55,7 +55,7 @@ async def a_reader_behind_its_writer(scene: Scene) -> None:
     await scene.stage.exchange(replica, releases.reader_of_an_earlier_contract.__name__)
 
     async def something_parked() -> bool:
-        return any(one["reason"].startswith("unknown-type") for one in await checkers.parked(scene.client))
+        return any(one["reason"].startswith("unknown-type") for one in await scene.client.parked())
 
     await _until(something_parked)
     await scene.stage.exchange(replica)
@@ -79,14 +79,14 @@ async def an_upgrade_writers_first(scene: Scene) -> None:
     await scene.stage.exchange(leader, release)
 
     async def something_parked() -> bool:
-        return any(one["service"] == "assessment" for one in await checkers.parked(scene.client))
+        return any(one["service"] == "assessment" for one in await scene.client.parked())
 
     await _until(something_parked)
     await scene.stage.exchange(other, release)
 
 
 async def _written_anew(scene: Scene) -> bool:
-    log = await checkers.log_of(scene.client, "assessment")
+    log = await scene.client.log_of("assessment")
     return any(event["type"] == _EVIDENCE and event["version"] > 1 for commit in log for event in commit["events"])
 
 
