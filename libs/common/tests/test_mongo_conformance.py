@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from atelier_common.conformance.commands import CommandsSuite
 from atelier_common.conformance.consuming import ConsumingSuite
 from atelier_common.conformance.documents import DocumentsSuite
 from atelier_common.conformance.eventstore import DurableEventStoreSuite
@@ -75,6 +76,11 @@ class TestEventStoreByMotor(_OnMongo, DurableEventStoreSuite):
 
 class TestEventStoreByPymongo(TestEventStoreByMotor):
     driver = "pymongo"
+
+
+class TestCommandsOnMongo(_OnMongo, CommandsSuite):
+    async def make_store(self) -> EventStore:
+        return DocumentEventStore(await self.make_documents())
 
 
 class TestSequencingOnMongo(_OnMongo, SequencingSuite):

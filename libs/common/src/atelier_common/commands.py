@@ -19,6 +19,7 @@ from atelier_common.errors import (
 )
 from atelier_common.eventstore.port import Appended, EventStore
 from atelier_common.folded import Folded, FoldedStreams, Slot
+from atelier_common.lanes import Lane, Stale, stopped_lanes
 from atelier_common.telemetry import metrics, names, tracing
 from atelier_common.turns import Turns
 
@@ -52,21 +53,6 @@ class Request(NamedTuple):
         return f"{self.decider.category}/{self.key}"
 
 
-Lane = tuple[str, int]
-"""What a command belongs to, and how far along it stands there: commands of one lane have to keep their order."""
-
-
-def _refused(
-    lanes: Sequence[Lane], outcomes: Sequence[Accepted | AtelierError | None]
-) -> dict[str, tuple[int, AtelierError]]:
-    """Where each lane was stopped first, and by what. A command id that is known says that the work is done, not refused."""
-    refused: dict[str, tuple[int, AtelierError]] = {}
-    for (lane, step), outcome in zip(lanes, outcomes, strict=False):
-        if isinstance(outcome, AtelierError) and not isinstance(outcome, CommandIdReused):
-            refused.setdefault(lane, (step, outcome))
-    return refused
-
-
 @dataclass(slots=True)
 class _Batch:
     """The commands of one call, in order: ``slots``, ``lanes`` (where given) and ``outcomes`` are by the same places."""
@@ -93,7 +79,8 @@ class Commands:
     """Executes commands against one service's event store.
 
     Several commands in one call are one durable write; each is accepted or refused on its own, in the order given. Folded states
-    are kept in memory (least recently used go first); a state that turns out to be old costs one lost race and a reload.
+    are kept in memory (least recently used go first). One that turns out to be old, because another process wrote to the stream,
+    costs one lost race and a reload; a refusal stands only once the log was asked whether there is anything newer.
     """
 
     def __init__(self, store: EventStore, *, remembered: int = 8_192) -> None:
@@ -143,10 +130,8 @@ class Commands:
         return batch.outcomes
 
     async def load(self, decider: Decider[Any, Any, Any], tenant: str, key: str) -> tuple[Any, int]:
-        """The present state of an aggregate and its version (0: it does not exist)."""
-        slot = (tenant, f"{decider.category}/{key}")
-        known, histories = await self._streams.find([slot])
-        folded = known.get(slot) or self._streams.fold(decider, slot, histories[slot])
+        """The present state of an aggregate and its version (0: it does not exist), also where another process changed it."""
+        folded = await self._streams.newest(decider, (tenant, f"{decider.category}/{key}"))
         return folded.state, folded.version
 
     async def _in_turn(self, batch: _Batch) -> None:
@@ -169,8 +154,9 @@ class Commands:
     async def _try(self, batch: _Batch, places: list[int]) -> list[int]:
         """Decide and append once; returns the places to try again."""
         outcomes, lanes = batch.outcomes, batch.lanes
-        refused = _refused(lanes, outcomes) if lanes else {}
+        refused = stopped_lanes(lanes, outcomes) if lanes else {}
         folded, histories = await self._streams.find({batch.slots[place]: None for place in places})
+        remembered, stale = dict(folded), Stale()
         proposals: list[_Proposal] = []
         decided_here: dict[tuple[Slot, str], _Proposal] = {}
         repeats: list[tuple[int, int]] = []
@@ -183,6 +169,9 @@ class Commands:
             request, slot = batch.requests[place], batch.slots[place]
             if lanes and (stopped := refused.get(lanes[place][0])) is not None and stopped[0] < lanes[place][1]:
                 outcomes[place] = stopped[1]
+                continue
+            if stale.holds_back(slot, lanes[place] if lanes else None):
+                stale.places.append(place)
                 continue
             identity = (slot, request.context.command_id)
             twin = decided_here.get(identity)
@@ -200,6 +189,11 @@ class Commands:
                     held = folded[slot] = self._streams.fold(request.decider, slot, histories[slot])
                 decided = _decide(request, slot, held, place, batch.trace)
             except AtelierError as refusal:
+                if slot in remembered and await self._streams.newer(slot, remembered.pop(slot)):
+                    self._streams.forget(slot)
+                    stale.note(slot, lanes[place] if lanes else None)
+                    stale.places.append(place)
+                    continue
                 outcomes[place] = refusal
                 if lanes and not isinstance(refusal, CommandIdReused):
                     refused.setdefault(lanes[place][0], (lanes[place][1], refusal))
@@ -210,9 +204,11 @@ class Commands:
             folded[slot] = decided.after
             decided_here[identity] = decided
             proposals.append(decided)
-        if not proposals or (batch.together and any(isinstance(outcome, AtelierError) for outcome in outcomes)):
+        if batch.together and stale.places:
+            return places
+        if batch.together and any(isinstance(outcome, AtelierError) for outcome in outcomes):
             return []
-        again = await self._append(batch, proposals)
+        again = stale.places + (await self._append(batch, proposals) if proposals else [])
         for place, first in repeats:
             answer = outcomes[first]
             if isinstance(answer, Accepted):
@@ -221,7 +217,7 @@ class Commands:
                 again.append(place)
             else:
                 outcomes[place] = answer
-        return again
+        return sorted(again)
 
     async def _append(self, batch: _Batch, proposals: list[_Proposal]) -> list[int]:
         outcomes = batch.outcomes

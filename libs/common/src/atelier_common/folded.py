@@ -53,17 +53,29 @@ class FoldedStreams:
 
     def fold(self, decider: Decider[Any, Any, Any], slot: Slot, commits: Sequence[Commit]) -> Folded:
         """The state after these commits, all of a stream's. Raises UnknownEventType."""
-        state, version = decider.initial(), 0
-        answers: dict[str, tuple[int, str, Any, int]] = {}
-        for commit in commits:
-            for stored in commit.events:
-                state = decider.evolve(state, decider.registry.decode(stored))
-            version = commit.version
-            answers[commit.command_id] = (version, commit.request_hash, commit.result, commit.position)
-        folded = Folded(version, state, answers)
-        if decider.remembered and version:
+        folded = _folded(decider, Folded(0, decider.initial(), {}), commits)
+        if decider.remembered and folded.version:
             self.keep(slot, folded)
         return folded
+
+    async def newest(self, decider: Decider[Any, Any, Any], slot: Slot) -> Folded:
+        """The state of a stream with all that stands in its log at this moment, whoever wrote it. Raises UnknownEventType."""
+        known, histories = await self.find([slot])
+        held = known.get(slot)
+        if held is None:
+            return self.fold(decider, slot, histories[slot])
+        newer = await self.newer(slot, held)
+        if not newer:
+            return held
+        folded = _folded(decider, held, newer)
+        # Meanwhile a command of this process may have gone further.
+        if (kept := self._memory.get(slot)) is None or kept.version < folded.version:
+            self.keep(slot, folded)
+        return folded
+
+    async def newer(self, slot: Slot, held: Folded) -> list[Commit]:
+        """What the log has of a stream behind a state: what others wrote meanwhile."""
+        return await self._store.read_stream(*slot, after=held.version)
 
     def keep(self, slot: Slot, folded: Folded) -> None:
         self._memory[slot] = folded
@@ -74,3 +86,13 @@ class FoldedStreams:
     def forget(self, slot: Slot) -> None:
         """Have it read anew: another writer was first, or the outcome of an append is unknown."""
         self._memory.pop(slot, None)
+
+
+def _folded(decider: Decider[Any, Any, Any], held: Folded, commits: Sequence[Commit]) -> Folded:
+    state, version, answers = held.state, held.version, held.answers
+    for commit in commits:
+        for stored in commit.events:
+            state = decider.evolve(state, decider.registry.decode(stored))
+        version = commit.version
+        answers[commit.command_id] = (version, commit.request_hash, commit.result, commit.position)
+    return Folded(version, state, answers)
