@@ -1,20 +1,45 @@
-"""Whole systems for tests that cross services: one for everybody, in which each test has a district of its own."""
+"""Whole systems for tests that cross services: one for everybody, in which each test has a district of its own.
+
+What proves a capability is run twice: in one process, and in processes of their own on real servers.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
 from tests.support import school
+from tests.support.housed import housed
 from tests.support.running import District, System, running
 
 _NUMBERS = itertools.count(1)
+_ALONE = "in one process"
+_APART = pytest.param("on real servers", marks=pytest.mark.servers)
+Start = Callable[[Path], AbstractContextManager[System]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "start" in metafunc.fixturenames:
+        proves = metafunc.definition.get_closest_marker("capability") is not None
+        ways = [_ALONE, _APART] if proves else [_ALONE]
+        metafunc.parametrize("start", ways, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def start(request: pytest.FixtureRequest) -> Start:
+    """``with start(folder) as system``: an Atelier; another one for a test that stops it or moves its clock."""
+    if request.param == _ALONE:
+        return running
+    kafka, mongo = request.getfixturevalue("kafka_address"), request.getfixturevalue("mongo_address")
+    return lambda folder: housed(folder, kafka, mongo)
+
+
+@pytest.fixture(scope="session")
+def system(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """An Atelier for all tests. Its clock stands still: who needs another moment starts a system of their own."""
-    with running(tmp_path_factory.mktemp("atelier")) as started:
+    with start(tmp_path_factory.mktemp("atelier")) as started:
         yield started
 
 
@@ -47,9 +72,3 @@ def bring_in_and_plan(district: District) -> None:
     )
     district.settle()
     district.plan()
-
-
-@pytest.fixture
-def start() -> Callable[..., object]:
-    """``with start(folder) as system``: another Atelier, for a test that stops it or moves its clock."""
-    return running

@@ -148,9 +148,13 @@ class House:
         """Calls as from outside: each path goes to the service it belongs to, by turns to its replicas."""
         headers = {"Authorization": f"Bearer {self.issuer().issue(tenant, 'administrator', roles, 24 * 60)}"}
         async with httpx.AsyncClient(
-            transport=_ByPath(self), base_url="http://house", headers=headers, timeout=600, trust_env=False
+            transport=_Ingress(self), base_url="http://house", headers=headers, timeout=600, trust_env=False
         ) as http:
-            yield HouseClient(http, self)
+            client = HouseClient(http, self)
+            try:
+                yield client
+            finally:
+                await client.close()
 
 
 def is_ready(url: str) -> bool:
@@ -162,20 +166,29 @@ def is_ready(url: str) -> bool:
         return False
 
 
-class _ByPath(httpx.AsyncBaseTransport):
-    """What an ingress does: the first part of a path names the service."""
+class ByPath:
+    """What an ingress does: the first part of a path names the service, whose replicas that live take turns."""
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._inner = httpx.AsyncHTTPTransport()
         self._turns = {service: itertools.count() for service in SERVICES}
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    def send_on(self, request: httpx.Request) -> None:
+        """Give a request the address of the replica that shall answer it."""
         parts = request.url.path.split("/")
         service = parts[1] if parts[1] in SERVICES else request.headers.get("x-service", "") or parts[4]
         alive = [one for one in self._house.of(service) if one.process.alive] or self._house.of(service)
         replica = alive[next(self._turns[service]) % len(alive)]
         request.url = request.url.copy_with(host="127.0.0.1", port=replica.http)
+
+
+class _Ingress(httpx.AsyncBaseTransport):
+    def __init__(self, house: House) -> None:
+        self._by_path = ByPath(house)
+        self._inner = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._by_path.send_on(request)
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -189,6 +202,11 @@ class HouseClient(Client):
         super().__init__(http, None)
         self.http = http
         self._house = house
+        self._unread = Unread(house.kafka, house.prefix)
+
+    async def close(self) -> None:
+        """What it opened for itself."""
+        await self._unread.close()
 
     async def logs(self) -> dict[str, dict[str, Any]]:
         """Head and backlog of each service's log."""
@@ -224,8 +242,8 @@ class HouseClient(Client):
 
     async def move_clock(self, now: int) -> None:
         """Let domain time go on in every process."""
-        for replica in self._house.running:
-            async with httpx.AsyncClient(headers=self.http.headers, trust_env=False) as http:
+        async with httpx.AsyncClient(headers=self.http.headers, trust_env=False) as http:
+            for replica in self._house.running:
                 (await http.post(f"{replica.url}/operator/v1/clock", json={"now_ms": now})).raise_for_status()
 
     async def settle(self) -> None:
@@ -237,7 +255,7 @@ class HouseClient(Client):
             heads = {name: one["head"] for name, one in logs.items()}
             still = heads == before and not any(one["backlog"] for one in logs.values())
             reads = {group: topics for one in logs.values() for group, topics in one["reads"].items()}
-            quiet = quiet + 1 if still and not await lag(self._house.kafka, self._house.prefix, reads) else 0
+            quiet = quiet + 1 if still and not await self._unread.messages(reads) else 0
             before = heads
             await asyncio.sleep(0.05)
 
@@ -252,26 +270,41 @@ class HouseClient(Client):
         return found
 
 
-async def lag(kafka: str, prefix: str, reads: Mapping[str, Sequence[str]]) -> int:
-    """How many messages wait for these groups: ``reads`` are the topics of each."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
-    await admin.start()
-    await consumer.start()
-    try:
+class Unread:
+    """Asks a broker how many messages wait for groups. Connects when first asked."""
+
+    def __init__(self, kafka: str, prefix: str) -> None:
+        self._kafka = kafka
+        self._prefix = prefix
+        self._admin: AIOKafkaAdminClient | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def messages(self, reads: Mapping[str, Sequence[str]]) -> int:
+        """How many wait for these groups: ``reads`` are the topics of each."""
+        if self._consumer is None or self._admin is None:
+            self._admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
+            self._consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka)
+            await self._admin.start()
+            await self._consumer.start()
         places = [
-            TopicPartition(prefix + topic.name, number) for topic in declared() for number in range(topic.partitions)
+            TopicPartition(self._prefix + topic.name, number)
+            for topic in declared()
+            for number in range(topic.partitions)
         ]
-        ends = await consumer.end_offsets(places)
+        ends = await self._consumer.end_offsets(places)
         waiting = 0
         for group, topics in reads.items():
-            done = await admin.list_consumer_group_offsets(prefix + group)
+            done = await self._admin.list_consumer_group_offsets(self._prefix + group)
             waiting += sum(
                 end - max(0, done[place].offset if place in done else 0)
                 for place, end in ends.items()
-                if place.topic.removeprefix(prefix) in topics
+                if place.topic.removeprefix(self._prefix) in topics
             )
         return waiting
-    finally:
-        await consumer.stop()
-        await admin.close()
+
+    async def close(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+        if self._admin is not None:
+            await self._admin.close()
+        self._consumer = self._admin = None

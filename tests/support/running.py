@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 from atelier_common import process
 from atelier_common.clock import SimulatedClock
+from atelier_common.security.tokens import TokenIssuer
 from atelier_standalone.folder import DataFolder
 from atelier_standalone.serving import served
 from atelier_standalone.system import Atelier
@@ -22,14 +23,29 @@ _PATIENCE = 60.0
 Found = TypeVar("Found")
 
 
+class StandingClock(Protocol):
+    """Domain time that moves only when told; milliseconds UTC."""
+
+    def now(self) -> int: ...
+    def advance_to(self, moment: int) -> None: ...
+
+
 class System:
     """A running Atelier: its addresses, its clock, and a door to each district in it."""
 
-    def __init__(self, atelier: Atelier, clock: SimulatedClock, url: str, grpc_port: int) -> None:
-        self.atelier = atelier
+    def __init__(
+        self,
+        issuer: TokenIssuer,
+        clock: StandingClock,
+        url: str,
+        grpc_port: int = 0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.issuer = issuer
         self.clock = clock
         self.url = url
         self.grpc_port = grpc_port
+        self._transport = transport
         self._clients: dict[Any, httpx.Client] = {}
 
     def district(self, tenant: str) -> "District":
@@ -41,9 +57,23 @@ class System:
         if token not in self._clients:
             headers = {"Authorization": f"Bearer {token}"}
             self._clients[token] = httpx.Client(
-                base_url=self.url, headers=headers, timeout=2 * _PATIENCE, trust_env=False
+                base_url=self.url, headers=headers, timeout=2 * _PATIENCE, trust_env=False, transport=self._transport
             )
         return self._clients[token]
+
+    def settle(self, district: "District") -> None:
+        """Wait until everything that was accepted has gone all the way through."""
+        settled = district.post("/operator/v1/settle", seconds=_PATIENCE)["settled"]
+        assert settled, district.get("/operator/v1/parked")
+
+    def logs(self, district: "District") -> dict[str, dict[str, Any]]:
+        """Head, incarnation and backlog of the district's log in each service."""
+        return {one["service"]: one for one in district.get("/operator/v1/logs")["logs"]}
+
+    def verify(self, district: "District") -> dict[str, Any]:
+        """What `atelier events verify` says."""
+        report: dict[str, Any] = district.post("/operator/v1/verify")
+        return report
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -59,7 +89,7 @@ class District:
         self._tokens: dict[Any, str] = {}
 
     def token(self, *roles: str, subject: str = "", learners: Sequence[str] = (), minutes: float = 60) -> str:
-        return self.system.atelier.issuer.issue(self.tenant, subject or f"the-{roles[0]}", roles, minutes, learners)
+        return self.system.issuer.issue(self.tenant, subject or f"the-{roles[0]}", roles, minutes, learners)
 
     def client(self, *roles: str, subject: str = "", learners: Sequence[str] = ()) -> httpx.Client:
         """An HTTP client that acts in these roles."""
@@ -85,8 +115,7 @@ class District:
 
     def settle(self) -> None:
         """Wait until everything that was accepted has gone all the way through."""
-        settled = self.post("/operator/v1/settle", seconds=_PATIENCE)["settled"]
-        assert settled, self.get("/operator/v1/parked")
+        self.system.settle(self)
 
     def send_evidence(self, statements: Sequence[Any]) -> None:
         answered(self.provider.post("/assessment/xapi/statements", json=list(statements), headers=XAPI))
@@ -150,12 +179,14 @@ class District:
         return found
 
     def heads(self) -> dict[str, int]:
-        return {one["service"]: one["head"] for one in self.get("/operator/v1/logs")["logs"]}
+        return {name: one["head"] for name, one in self.system.logs(self).items()}
+
+    def incarnations(self) -> dict[str, str]:
+        return {name: one["incarnation"] for name, one in self.system.logs(self).items()}
 
     def verify(self) -> dict[str, Any]:
         """What `atelier events verify` says."""
-        report: dict[str, Any] = self.post("/operator/v1/verify")
-        return report
+        return self.system.verify(self)
 
 
 ZIP = {"content-type": "application/zip"}
@@ -195,7 +226,7 @@ def running(folder: Path, now: int = school.SATURDAY_BEFORE) -> Iterator[System]
                 told = asyncio.Event()
                 loop = asyncio.get_running_loop()
                 stop.append(lambda: loop.call_soon_threadsafe(told.set))
-                up.append(System(atelier, clock, url, grpc_port))
+                up.append(System(atelier.issuer, clock, url, grpc_port))
                 ready.set()
                 await told.wait()
         finally:

@@ -16,7 +16,7 @@ class Causes:
 
     def __init__(self, district: District) -> None:
         self._of_event: dict[str, Commit] = {}
-        incarnations = {one["service"]: one["incarnation"] for one in district.get("/operator/v1/logs")["logs"]}
+        incarnations = district.incarnations()
         for service in SERVICES:
             for commit in district.log(service):
                 commit["service"] = service
