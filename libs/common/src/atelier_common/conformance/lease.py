@@ -8,8 +8,8 @@ import pytest
 
 from atelier_common.conformance.interruption import InterruptedDocuments
 from atelier_common.conformance.material import TENANT, until
-from atelier_common.documents.port import Documents, Replace
-from atelier_common.lease import Lease, lead, not_newer_than
+from atelier_common.documents.port import SYSTEM, Documents, Replace
+from atelier_common.lease import LEASES, Lease, lead, not_newer_than
 
 SHORT_MS = 120
 LONG_MS = 60_000
@@ -48,16 +48,27 @@ class LeaseSuite:
             await leaders[0].release()
 
     async def test_a_held_lease_is_taken_over_only_when_it_has_run_out(self) -> None:
-        first, second = self.lease("first", SHORT_MS), self.lease("second")
+        first, second = self.lease("first"), self.lease("second")
         assert await first.acquire()
         assert not await second.acquire()
+        # However slow this machine is, a lease of a minute was held while the other asked; now it ends soon.
+        first.ttl_ms = SHORT_MS
         assert await first.renew()
+        ends = await self.expires()
 
         await until(second.acquire, 10)
+        taken_over = await self.expires() - LONG_MS
+        assert taken_over >= ends
         assert (first.epoch, second.epoch) == (1, 2)
         assert not await first.renew()
         assert first.epoch == 0
         assert not await first.acquire()
+
+    async def expires(self) -> int:
+        """When the lease runs out by the server's clock."""
+        held = await self.documents.find(SYSTEM, LEASES, "work")
+        assert held is not None
+        return int(held["expires"])
 
     async def test_a_lease_that_is_renewed_stays(self) -> None:
         first, second = self.lease("first", 1_000), self.lease("second")
@@ -121,12 +132,12 @@ class LeaseSuite:
             finally:
                 running.remove((owner, epoch))
 
-        def leader(owner: str) -> asyncio.Task[None]:
-            return asyncio.create_task(lead(self.lease(owner, 300), lambda epoch: work(owner, epoch)))
+        def leader(owner: str, ttl_ms: int) -> asyncio.Task[None]:
+            return asyncio.create_task(lead(self.lease(owner, ttl_ms), lambda epoch: work(owner, epoch)))
 
-        first = leader("first")
+        first = leader("first", LONG_MS)
         await until(lambda: _is(running, [("first", 1)]))
-        second = leader("second")
+        second = leader("second", 300)
         await asyncio.sleep(0.5)
         assert running == [("first", 1)]
         first.cancel()
