@@ -66,6 +66,12 @@ class House:
 
     def start(self) -> None:
         """Start all of them at once and wait until each is ready. Raises RuntimeError naming the one that is not."""
+        self.begin()
+        for replica in self.running:
+            replica.process.wait()
+
+    def begin(self, *services: str) -> None:
+        """Make all of them known, and start those of ``services`` (none: all) without waiting for any."""
         addresses = {
             (service, number): (free_port(), free_port())
             for service in SERVICES
@@ -79,9 +85,8 @@ class House:
         for (service, number), (http, grpc) in addresses.items():
             self.running.append(self._replica(service, number, http, grpc, neighbours))
         for replica in self.running:
-            replica.process.start(wait=False)
-        for replica in self.running:
-            replica.process.wait()
+            if not services or replica.service in services:
+                replica.process.start(wait=False)
 
     def of(self, service: str) -> list[Replica]:
         """The replicas of a service, dead or alive."""

@@ -12,7 +12,7 @@ _CHUNK = 65_536
 
 @dataclass
 class Proxy:
-    """Between its own ``port`` and ``target``, a port of the loopback, in a thread of its own.
+    """Between its own ``port`` (0: a free one) and ``target``, a port of the loopback, in a thread of its own.
 
     ``pass``: bytes go both ways. ``refuse``: connections are cut and new ones closed at once. ``hang``: connections stay and new
     ones are accepted, and nothing passes in either direction.
@@ -45,7 +45,7 @@ class Proxy:
         asyncio.set_event_loop(self._loop)
         self._passing = asyncio.Event()
         self._passing.set()
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         self._loop.run_forever()

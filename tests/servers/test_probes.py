@@ -1,7 +1,7 @@
 """What a process says of itself from its first moment to its last, and processes with a part of a service each."""
 
 import asyncio
-import threading
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +10,24 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
+from atelier_common.bus.kafka import Topic, settle_topics
 from atelier_common.documents.mongo import connect
 from atelier_common.documents.port import SYSTEM
 from atelier_common.lease import LEASES
 from atelier_common.service import lease_of
-from atelier_hosting.process import SERVICES
+from atelier_hosting.topics import declared
 
 from infra.dev.house import House, Replica
+from infra.dev.processes import free_port
 from infra.dev.proxy import Proxy
 from tests.support import school
 
 pytestmark = pytest.mark.servers
 
 _PATIENCE = 120.0
+_DRAIN_SECONDS = 3
+_LEAVING_SECONDS = 5
+"""What a process may take beyond its time for running calls, where the machine is busy with other things."""
 ROLES = ("district-admin", "operator", "partner", "coach")
 
 
@@ -41,6 +46,26 @@ def until_status(replica: Replica, path: str, status: int) -> Any:
         assert time.monotonic() < deadline, (path, found)
         time.sleep(0.05)
     return found[1]
+
+
+def until_reasons(replica: Replica, *parts: str) -> dict[str, str]:
+    """What it waits for, once it says so of these parts."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        _, said = asked(replica, "/health/ready")
+        reasons = {} if said is None else said.get("reasons", {})
+        if all("waits for" in reasons.get(part, "") for part in parts):
+            return dict(reasons)
+        assert time.monotonic() < deadline, said
+        time.sleep(0.05)
+
+
+def ended(replica: Replica) -> int:
+    """Its exit code after SIGTERM, which comes within the time that it was given."""
+    running = replica.process.running
+    assert running is not None
+    running.terminate()
+    return running.wait(_DRAIN_SECONDS + _LEAVING_SECONDS)
 
 
 @pytest.fixture
@@ -67,17 +92,15 @@ async def test_a_process_answers_probes_from_its_first_moment_and_may_have_a_par
         simulated=False,
         settings_of={"assessment": {"ATELIER_PARTS": "doors"}},
     )
-    starting = threading.Thread(target=house.start, daemon=True)
-    starting.start()
     try:
-        while len(house.running) < len(SERVICES):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(house.begin)
         (profile,), (doors,) = house.of("profile"), house.of("assessment")
         # The database does not answer yet.
         assert until_status(profile, "/health/live", 200) == {"status": "ok"}
         assert asked(profile, "/health/started") == (503, {"migrated": False})
         status, said = asked(profile, "/health/ready")
         assert (status, said["parts"]["migrated"], said["parts"]["led"]) == (503, False, False)
+        assert "the database" in said["reasons"]["migrated"]
         status, said = asked(profile, "/profile/v1/learners")
         assert (status, said["code"]) == (503, "unavailable")
 
@@ -115,5 +138,81 @@ async def test_a_process_answers_probes_from_its_first_moment_and_may_have_a_par
         assert [lease["owner"] for lease in held.values()] == ["assessment-1", "assessment-1"]
     finally:
         proxy.behave("pass")
-        await asyncio.to_thread(starting.join)
         house.stop()
+
+
+async def test_a_process_begun_while_both_its_servers_are_away_hears_that_it_shall_end_and_goes_on_with_each_that_comes(
+    kafka_address: str, parted: tuple[Proxy, str], tmp_path: Path
+) -> None:
+    way, mongo = parted
+    bus = Proxy(int(kafka_address.rpartition(":")[2]))
+    bus.start()
+    bus.behave("hang")
+    settings = {"ATELIER_DRAIN_SECONDS": str(_DRAIN_SECONDS)}
+    house = House(tmp_path, f"127.0.0.1:{bus.port}", mongo, f"away-{time.time_ns():x}.", settings=settings)
+    try:
+        await asyncio.to_thread(house.begin, "profile")
+        (profile,) = house.of("profile")
+        reasons = until_reasons(profile, "migrated", "topics")
+        assert ("the database" in reasons["migrated"], "the broker" in reasons["topics"]) == (True, True)
+        assert ended(profile) == 0
+
+        profile.process.start(wait=False)
+        until_status(profile, "/health/live", 200)
+        way.behave("pass")
+        until_status(profile, "/health/started", 200)
+        assert asked(profile, "/profile/v1/learners")[0] == 401
+        assert list(until_reasons(profile, "topics")) == ["topics"]
+        assert ended(profile) == 0
+
+        # A topic that has other partitions than declared is met as soon as the broker is there.
+        wrong = Topic(declared()[1].name, declared()[1].partitions + 1)
+        await settle_topics(kafka_address, [wrong], house.prefix)
+        profile.process.start(wait=False)
+        until_status(profile, "/health/started", 200)
+        bus.behave("pass")
+        assert profile.process.running is not None
+        assert await asyncio.to_thread(profile.process.running.wait, _PATIENCE) == 6
+        assert f"topic {house.prefix}{wrong.name} has {wrong.partitions} partitions" in profile.process.log.read_text()
+    finally:
+        way.behave("pass")
+        house.stop()
+        bus.stop()
+
+
+async def test_a_house_begun_before_its_broker_takes_evidence_and_passes_it_on_when_that_comes(
+    kafka_address: str, mongo_address: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    house = House(tmp_path, f"127.0.0.1:{port}", mongo_address, f"before-{time.time_ns():x}.", simulated=False)
+    bus = Proxy(int(kafka_address.rpartition(":")[2]), port)
+    people = school.pupils(3)
+    try:
+        await asyncio.to_thread(house.begin)
+        for replica in house.running:
+            until_status(replica, "/health/started", 200)
+            assert "the broker" in until_reasons(replica, "topics")["topics"]
+        async with house.client(school.TENANT, ROLES) as client:
+            await client.send("/pathing/v1/frameworks", school.case_package(), "application/json")
+            await client.send("/profile/v1/roster-imports", school.roster_zip(people), "application/zip")
+            for who in people:
+                for one in school.answers(who.sourced_id, "N1", 2):
+                    await client.send(
+                        "/assessment/xapi/statements",
+                        json.dumps(one).encode(),
+                        "application/json",
+                        {"X-Experience-API-Version": "1.0.3"},
+                    )
+            assert {one["stream"].partition("/")[0] for one in await client.log_of("pathing")} == {"framework"}
+
+            bus.start()
+            for replica in house.running:
+                await asyncio.to_thread(replica.process.wait)
+            await client.settle()
+            assert await client.parked() == []
+            assert (await client.get("/assessment/v1/parked"))["parked"] == []
+            log = await client.log_of("pathing")
+            assert sum(one["stream"].startswith("assessment/mastery/") for one in log) >= len(people)
+    finally:
+        house.stop()
+        bus.stop()

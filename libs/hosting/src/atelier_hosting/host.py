@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -11,10 +10,9 @@ from typing import Any
 
 from atelier_common import process
 from atelier_common.backfill import Backfill
-from atelier_common.bus.kafka import KafkaBus, settle_topics
+from atelier_common.bus.kafka import KafkaBus, WrongTopic, settle_topics
 from atelier_common.clock import Clock, SimulatedClock, SystemClock
 from atelier_common.documents.mongo import MongoDocuments, connect
-from atelier_common.errors import Unavailable
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.grpc.backfill import backfill_service
 from atelier_common.grpc.kit import GrpcService
@@ -28,6 +26,7 @@ from atelier_common.verify import Told
 from fastapi import APIRouter, FastAPI
 
 from atelier_hosting import operating
+from atelier_hosting.awaiting import AwaitedBus, insist, unless
 from atelier_hosting.bell import ReplicaBell
 from atelier_hosting.doors import open_grpc, open_http, told_to_stop
 from atelier_hosting.keys import RemoteKeyOwner
@@ -39,7 +38,6 @@ from atelier_hosting.topics import declared
 from atelier_hosting.verifying import UnsafePlans, verified
 from atelier_hosting.vitals import Vitals
 
-_PATIENCE_SECONDS = 60.0
 _log = logging.getLogger("atelier.host")
 
 
@@ -54,7 +52,8 @@ class Host:
         self.store = DocumentEventStore(
             self.documents, owner=settings.owner, lease_ttl_ms=settings.lease_ms, sequencing=settings.follows
         )
-        self.bus = KafkaBus(settings.kafka, prefix=settings.kafka_prefix, client_id=f"atelier-{service}")
+        self.kafka = KafkaBus(settings.kafka, prefix=settings.kafka_prefix, client_id=f"atelier-{service}")
+        self.bus = AwaitedBus(self.kafka)
         self.clock: Clock = SimulatedClock(0) if settings.clock == "simulated" else SystemClock()
         self.issuer = TokenIssuer(settings.keys)
         self.verifier: TokenVerifier = self.issuer.verifier()
@@ -73,20 +72,17 @@ class Host:
         """Of the others: fetched from ``owner`` in batches, kept a minute."""
         return CachingKeySource(RemoteKeyOwner(lambda tenant: self.channels.to(owner, tenant)))
 
-    async def prepare(self) -> None:
-        """Create or check what the service needs of the broker. Several replicas may do it at once.
+    async def settle_topics(self, because: Callable[[str], None]) -> None:
+        """Create or check the topics, then let the bus be used. Several replicas may do it at once.
 
-        A broker that is away is waited for, a minute at most: then raises Unavailable.
+        A broker that is away is waited for, ``because`` told why. Raises WrongTopic.
         """
-        until = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                return await settle_topics(self.settings.kafka, declared(), self.settings.kafka_prefix)
-            except Unavailable as away:
-                if time.monotonic() > until:
-                    raise
-                _log.warning("%s waits for the broker: %s", self.name, away.detail)
-                await asyncio.sleep(1.0)
+
+        async def settle() -> None:
+            await settle_topics(self.settings.kafka, declared(), self.settings.kafka_prefix)
+
+        await insist("the broker", settle, because)
+        self.bus.open()
 
     async def close(self) -> None:
         await self.bus.close()
@@ -121,8 +117,9 @@ Build = Callable[[Host], Hosted]
 async def serve(name: str, build: Build, settings: Settings, announce: Callable[[str, int | None], None]) -> None:
     """Run the service until SIGTERM or SIGINT; then drain: no longer ready, no new calls, running ones finish, stop.
 
-    Probes are answered from the first moment. ``announce`` is called once it serves, with its HTTP address and gRPC port, None
-    where there is none. Raises WrongTopic, Unavailable or OSError where it cannot start.
+    Probes are answered from the first moment; calls once the database is there, with or without the broker. ``announce`` is
+    called then, with its HTTP address and gRPC port, None where there is none. Raises OSError where it cannot listen, and
+    WrongTopic, after it has drained, where a topic is not as declared.
     """
     with told_to_stop() as told:
         host = Host(name, settings)
@@ -136,26 +133,55 @@ async def _run(hosted: Hosted, host: Host, told: asyncio.Event, announce: Callab
     settings, readiness = host.settings, Readiness(hosted.service)
     if not settings.follows:
         hosted.service.stand_aside()
-    beside: list[asyncio.Future[None]] = []
+    topics = asyncio.ensure_future(_topics(host, readiness, told))
+    beside: list[asyncio.Future[None]] = [topics]
     try:
         app = Gate(_app(hosted, host, readiness), readiness)
         at = (settings.http.host, settings.http.port)
         async with open_http(app, at, settings.drain_seconds) as door:
-            await host.prepare()
-            await hosted.start()
-            readiness.migrated = True
-            beside += map(asyncio.ensure_future, _beside(hosted, host))
-            async with _grpc(hosted, host) as grpc_port:
-                process.started()
-                announce(door.url, grpc_port)
-                await told.wait()
-                _log.info("%s drains for at most %s s", hosted.name, settings.drain_seconds)
-                readiness.draining = True
-                door.close()
+            if await unless(told, _migrate(hosted, readiness)):
+                beside += map(asyncio.ensure_future, _beside(hosted, host))
+                async with _grpc(hosted, host) as grpc_port:
+                    process.started()
+                    announce(door.url, grpc_port)
+                    await told.wait()
+                    _log.info("%s drains for at most %s s", hosted.name, settings.drain_seconds)
+                    readiness.draining = True
+                    door.close()
+            else:
+                _log.info("%s was told to end before it had begun", hosted.name)
     finally:
         for task in beside:
             task.cancel()
         await hosted.stop()
+    if topics.done() and not topics.cancelled():
+        topics.result()
+
+
+async def _topics(host: Host, readiness: Readiness, told: asyncio.Event) -> None:
+    """Settle the topics beside whatever else is done. Where they cannot be used the process ends as if it were told to."""
+
+    def because(reason: str) -> None:
+        readiness.reasons["topics"] = reason
+
+    try:
+        await host.settle_topics(because)
+        readiness.topics = True
+    except WrongTopic as wrong:
+        because(str(wrong))
+        _log.error("%s cannot go on: %s", host.name, wrong)
+        told.set()
+        raise
+
+
+async def _migrate(hosted: Hosted, readiness: Readiness) -> None:
+    """Start the service, as often as it takes until the database has answered."""
+
+    def because(reason: str) -> None:
+        readiness.reasons["migrated"] = reason
+
+    await insist("the database", hosted.start, because)
+    readiness.migrated = True
 
 
 def _beside(hosted: Hosted, host: Host) -> list[Coroutine[Any, Any, None]]:
@@ -163,7 +189,7 @@ def _beside(hosted: Hosted, host: Host) -> list[Coroutine[Any, Any, None]]:
     bell = ReplicaBell(hosted.name, host.owner, host.store, lambda: hosted.service.leading, host.bus)
     running = [hosted.warm(), bell.run()]
     if metrics.is_measuring():
-        vitals = Vitals(hosted.service, host.store, host.documents, host.bus, host.owner)
+        vitals = Vitals(hosted.service, host.store, host.documents, host.kafka, host.owner)
         running.append(vitals.run(host.settings.metric_interval_ms / 1000))
     return running
 

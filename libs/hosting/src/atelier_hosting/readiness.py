@@ -11,7 +11,8 @@ _HEALTH = "/health/"
 
 
 class Readiness:
-    """``migrated``: topics, indexes and read models are as this release wants them. ``draining``: it was told to end.
+    """``migrated``: indexes and read models are as this release wants them. ``topics``: those on the broker are as declared.
+    ``draining``: it was told to end. ``reasons`` say of what is missing what it waits for.
 
     What it takes to be ready is asked for once: a leader that is lost later is found anew within a lease's time, and until then
     each replica still accepts and shows what it has, which is better than none of them doing so.
@@ -19,18 +20,21 @@ class Readiness:
 
     def __init__(self, service: Service) -> None:
         self.migrated = False
+        self.topics = False
         self.draining = False
+        self.reasons = {"migrated": "the database has not answered yet", "topics": "the broker has not answered yet"}
         self._service = service
         self._led = False
         self._caught_up = False
 
-    async def parts(self) -> dict[str, bool]:
-        """What traffic needs, and whether it is there."""
+    async def parts(self) -> dict[str, bool | str]:
+        """What traffic needs, and whether it is there; where it is known why not, that."""
         if self.migrated and not self._caught_up:
             self._led = await self._service.led()
             self._caught_up = self._led and await self._service.backlog() <= _LITTLE
         return {
-            "migrated": self.migrated,
+            "migrated": self.migrated or self.reasons["migrated"],
+            "topics": self.topics or self.reasons["topics"],
             "led": self._led,
             "caught up": self._caught_up,
             "taking calls": not self.draining,

@@ -56,7 +56,8 @@ __all__ = [
 # FastAPI's own spans carry the path, which names people's records, and names that our list does not hold.
 _NO_TELEMETRY_OF_ITS_OWN: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
-Ready = Callable[[], Awaitable[Mapping[str, bool]]]
+Ready = Callable[[], Awaitable[Mapping[str, bool | str]]]
+"""The parts that a request needs: True where one is there; else False, or why it is not."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -119,10 +120,13 @@ def _add_health(app: FastAPI, ready: Ready | None) -> None:
 
     @app.get("/health/ready", tags=["health"])
     async def is_ready() -> Response:
-        """Whether each part that a request needs works; 503 where one does not."""
-        parts = dict(await ready()) if ready is not None else {}
+        """Whether each part that a request needs works; 503 where one does not, with the reasons that are known."""
+        found = dict(await ready()) if ready is not None else {}
+        parts = {name: there is True for name, there in found.items()}
+        reasons = {name: there for name, there in found.items() if isinstance(there, str)}
         well = all(parts.values())
-        return JsonResponse({"status": "ok" if well else "not ready", "parts": parts}, 200 if well else 503)
+        said = {"status": "ok" if well else "not ready", "parts": parts, **({"reasons": reasons} if reasons else {})}
+        return JsonResponse(said, 200 if well else 503)
 
 
 def _document(app: FastAPI, rules: DoorRules) -> None:
