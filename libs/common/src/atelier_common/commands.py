@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from atelier_common.commit import Commit, Context
@@ -55,7 +55,10 @@ class Request(NamedTuple):
 
 @dataclass(slots=True)
 class _Batch:
-    """The commands of one call, in order: ``slots``, ``lanes`` (where given) and ``outcomes`` are by the same places."""
+    """The commands of one call, in order: ``slots``, ``lanes`` (where given) and ``outcomes`` are by the same places.
+
+    ``broken`` says of a place that the store failed it when it was tried last, and how.
+    """
 
     requests: Sequence[Request]
     slots: list[Slot]
@@ -63,6 +66,7 @@ class _Batch:
     trace: str | None
     together: bool
     outcomes: list[Accepted | AtelierError | None]
+    broken: dict[int, Exception] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -147,9 +151,11 @@ class Commands:
         finally:
             self._turns.give_back(mine)
         for place in left:
-            batch.outcomes[place] = ConcurrencyConflict(
-                f"{batch.slots[place][1]} was changed by others {_TRIES} times in a row"
-            )
+            stream, broken = batch.slots[place][1], batch.broken.get(place)
+            if broken is None:
+                batch.outcomes[place] = ConcurrencyConflict(f"{stream} was changed by others {_TRIES} times in a row")
+            else:
+                batch.outcomes[place] = Unavailable(f"{stream} cannot be written now: {broken}")
 
     async def _try(self, batch: _Batch, places: list[int]) -> list[int]:
         """Decide and append once; returns the places to try again."""
@@ -253,6 +259,7 @@ class Commands:
                     self._streams.keep(slot, proposal.after)
             else:
                 self._streams.forget(slot)
+                batch.broken.pop(place, None)
                 lost.append(place)
         return lost
 
@@ -269,6 +276,8 @@ class Commands:
                 batch.outcomes[place] = Accepted(
                     found.stream, found.version, found.position, found.result, False, proposal.events
                 )
+            else:
+                batch.broken[place] = unknown
 
 
 def _span(slots: Sequence[Slot], traces: set[str | None]) -> AbstractContextManager[Any]:
