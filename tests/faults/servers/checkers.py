@@ -1,26 +1,39 @@
 """What must hold after every fault. Each returns what is wrong, in words; nothing, if all is well."""
 
 from collections import Counter
+from collections.abc import Iterable, Sized
 
 import httpx
 
 from infra.dev.house import HouseClient
-from tests.faults.servers.load import XAPI, Provider, Reader
+from tests.faults.servers.load import XAPI, Reader
 
 
-async def acknowledged_once(client: HouseClient, provider: Provider, learner_ids: dict[str, str]) -> list[str]:
-    """Everything acknowledged is read back by its id, stands once in the log, and counts once in its learner's mastery."""
-    wrong = list(provider.surprises)
-    for statement in provider.acknowledged:
+async def gone(client: HouseClient, statements: Iterable[str]) -> dict[str, str]:
+    """Which of these statements cannot be read by their id, and what was answered instead."""
+    found = {}
+    for statement in statements:
         try:
             answer = await client.http.get(
                 "/assessment/xapi/statements", params={"statementId": statement}, headers=XAPI
             )
         except httpx.TransportError as error:
-            wrong.append(f"acknowledged statement {statement} cannot be read: {error!r}")
+            found[statement] = repr(error)
             continue
         if not answer.is_success or answer.json()["id"] != statement:
-            wrong.append(f"acknowledged statement {statement} cannot be read: {answer.status_code} {answer.text[:200]}")
+            found[statement] = f"{answer.status_code} {answer.text[:200]}"
+    return found
+
+
+async def readable_by_id(client: HouseClient, acknowledged: Iterable[str]) -> list[str]:
+    """Everything acknowledged is read back by its id."""
+    missing = await gone(client, acknowledged)
+    return [f"acknowledged statement {one} cannot be read: {answer}" for one, answer in missing.items()]
+
+
+async def counted_once(client: HouseClient, acknowledged: Sized, learner_ids: dict[str, str]) -> list[str]:
+    """Everything acknowledged stands once in the log, and counts once in its learner's mastery."""
+    wrong: list[str] = []
     recorded = Counter(
         commit["stream"]
         for commit in await client.log_of("assessment")
@@ -28,8 +41,8 @@ async def acknowledged_once(client: HouseClient, provider: Provider, learner_ids
         if event["type"] == "EvidenceRecorded"
     )
     wrong += [f"{stream} holds its evidence {times} times" for stream, times in recorded.items() if times > 1]
-    if sum(recorded.values()) != len(provider.acknowledged):
-        wrong.append(f"{len(provider.acknowledged)} acknowledged, {sum(recorded.values())} in the log")
+    if sum(recorded.values()) != len(acknowledged):
+        wrong.append(f"{len(acknowledged)} acknowledged, {sum(recorded.values())} in the log")
     counted = 0
     for learner_id in learner_ids.values():
         mastery = (await client.get(f"/assessment/v1/learners/{learner_id}/mastery"))["mastery"]

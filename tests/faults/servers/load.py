@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +28,8 @@ _CODES = ("N1", "N2", "W1", "W2")
 class Provider:
     """Posts one statement after the other, each until it is acknowledged, as a provider does that loses nothing.
 
-    ``acknowledged`` are the learner of each statement id that was answered with success; ``surprises`` answers that no fault
-    excuses.
+    ``acknowledged`` are the learner of each statement id that was answered with success; ``posted`` what was sent in this run;
+    ``surprises`` answers that no fault excuses.
     """
 
     http: httpx.AsyncClient
@@ -37,6 +37,7 @@ class Provider:
     acknowledged: dict[str, str]
     numbers: Iterator[int]
     refused: int = 0
+    posted: dict[str, dict[str, Any]] = field(default_factory=dict)
     surprises: list[str] = field(default_factory=list)
     _waiting: list[dict[str, Any]] = field(default_factory=list)
 
@@ -65,8 +66,15 @@ class Provider:
                     await self._post(statement)
                 await asyncio.sleep(_PAUSE if self._waiting else 0)
 
+    def take_back(self, statement_ids: Iterable[str]) -> None:
+        """These were acknowledged and are gone: :meth:`finish` posts them again."""
+        for statement_id in statement_ids:
+            del self.acknowledged[statement_id]
+            self._waiting.append(self.posted[statement_id])
+
     async def _post(self, statement: dict[str, Any]) -> None:
         self._waiting.append(statement)
+        self.posted[statement["id"]] = statement
         try:
             answer = await self.http.post(
                 "/assessment/xapi/statements",

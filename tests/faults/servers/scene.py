@@ -99,7 +99,8 @@ class Stage:
 class Scene:
     """One run of a fault: the stage, a client in the district, and what goes on there meanwhile.
 
-    ``long`` asks for the full duration where a fault has a short form.
+    ``long`` asks for the full duration where a fault has a short form. ``may_be_gone`` are statements acknowledged after the backup
+    that a fault put back: the only ones that may be lost.
     """
 
     stage: Stage
@@ -109,6 +110,7 @@ class Scene:
     provider: Provider
     reader: Reader
     long: bool = False
+    may_be_gone: set[str] = field(default_factory=set)
 
     @property
     def house(self) -> House:
@@ -120,15 +122,18 @@ Fault = Callable[[Scene], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run came to. Times in seconds; ``wrong`` is empty where every promise was kept."""
+    """What one run came to. Times in seconds; ``wrong`` is empty where every promise was kept. ``again``: statements that a restore
+    lost, as it may, and that were posted again.
+    """
 
     fault: str
     seed: int
-    acknowledged: int
-    refused: int
-    unreadable: float
-    recovery: float
-    wrong: list[str]
+    acknowledged: int = 0
+    refused: int = 0
+    again: int = 0
+    unreadable: float = 0.0
+    recovery: float = 0.0
+    wrong: list[str] = field(default_factory=list)
 
 
 async def live_through(fault: Fault, stage: Stage, seed: int, *, long: bool = False) -> Outcome:
@@ -156,16 +161,37 @@ async def live_through(fault: Fault, stage: Stage, seed: int, *, long: bool = Fa
         finally:
             await _ended(posting)
             await _ended(reading)
-        wrong = [
-            *await checkers.acknowledged_once(client, provider, district.learner_ids),
-            *await checkers.sound(client),
-            *await checkers.nothing_parked(client),
-            *checkers.readable(scene.reader),
-        ]
+        again = await _posted_again(scene)
+        wrong = await _checked(scene)
+        if again and not wrong:
+            await provider.finish(PATIENCE)
+            await settled(client)
+            wrong = await _checked(scene)
     if not wrong:  # a district in which something is broken would only break the next run too
         stage.district = district
     done = len(district.acknowledged) - before
-    return Outcome(fault.__name__, seed, done, provider.refused, scene.reader.worst, recovery, wrong)
+    return Outcome(fault.__name__, seed, done, provider.refused, again, scene.reader.worst, recovery, wrong)
+
+
+async def _posted_again(scene: Scene) -> int:
+    """How many statements are gone of those that may be; their provider posts them once more when it is told to finish."""
+    answers = await checkers.gone(scene.client, scene.may_be_gone)
+    gone = [statement for statement, answer in answers.items() if answer.startswith("404")]
+    scene.provider.take_back(gone)
+    return len(gone)
+
+
+async def _checked(scene: Scene) -> list[str]:
+    """Everything that does not hold now."""
+    acknowledged = scene.district.acknowledged
+    return [
+        *scene.provider.surprises,
+        *await checkers.readable_by_id(scene.client, acknowledged),
+        *await checkers.counted_once(scene.client, acknowledged, scene.district.learner_ids),
+        *await checkers.sound(scene.client),
+        *await checkers.nothing_parked(scene.client),
+        *checkers.readable(scene.reader),
+    ]
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:
