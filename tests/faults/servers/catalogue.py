@@ -1,11 +1,12 @@
-"""Every fault by name, and what kind of house those want that cannot share one."""
+"""Every fault by name, how often it is tried, and what kind of house those want that cannot share one."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
-from tests.faults.servers import faults, upgrades
+from tests.faults.servers import faults, restores, upgrades
 from tests.faults.servers.scene import Fault, Stage, house, servers
 
 
@@ -30,6 +31,7 @@ SHARED: tuple[Fault, ...] = (
     upgrades.a_poison_event,
     upgrades.a_reader_behind_its_writer,
     upgrades.a_clock_an_hour_ahead,
+    restores.a_database_put_back,
 )
 """They leave the house as they found it."""
 
@@ -42,6 +44,21 @@ ALONE: Mapping[Fault, Needs] = {
     upgrades.an_upgrade_readers_first: Needs(),
     upgrades.an_upgrade_writers_first: Needs(),
 }
+
+ALL: Mapping[str, Fault] = {fault.__name__: fault for fault in (*SHARED, *ALONE)}
+
+_SELDOM, _SELDOMER, _SELDOMEST = 20, 40, 80
+
+
+def seeds_of(fault: Fault, seeds: int) -> int:
+    """How many seeds a fault has where the commonest has ``seeds``, which is a process killed at any moment: few of those that
+    depend little on the moment, fewer of those that need servers of their own or minutes each.
+    """
+    if fault is faults.a_process_killed:
+        return seeds
+    if fault is faults.kafka_away_for_long:
+        return ceil(seeds / _SELDOMEST)
+    return ceil(seeds / (_SELDOMER if fault in ALONE else _SELDOM))
 
 
 @contextmanager
