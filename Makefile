@@ -28,7 +28,7 @@ distributed: ## run the main job on real servers, each service a process of its 
 	@.ci/environment dev
 	@$(BIN)/python -m infra.dev distributed --replicas $(or $(REPLICAS),1) $(ARGS)
 
-faults: ## break real servers and processes over many seeds, as a table (SEEDS=200; ARGS='--only a_process_killed')
+faults: ## break real servers and processes over many seeds, as a table (SEEDS=200; ARGS='--only a_process_killed --seed 7' repeats one)
 	@.ci/environment dev
 	@$(BIN)/python -m tests.faults.servers --seeds $(or $(SEEDS),10) $(ARGS)
 
