@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 from atelier_common.security.secret_file import load_or_create_secret
 from atelier_common.security.tokens import TokenIssuer
 from atelier_hosting.process import SERVICES
@@ -207,11 +208,11 @@ class HouseClient(Client):
         super().__init__(http, None)
         self.http = http
         self._house = house
-        self._unread = Unread(house.kafka, house.prefix)
+        self._waiting = Waiting(house.kafka, house.prefix)
 
     async def close(self) -> None:
-        """What it opened for itself."""
-        await self._unread.close()
+        """Let go of Kafka; the HTTP client is its owner's."""
+        await self._waiting.close()
 
     async def logs(self) -> dict[str, dict[str, Any]]:
         """Head and backlog of each service's log."""
@@ -260,7 +261,7 @@ class HouseClient(Client):
             heads = {name: one["head"] for name, one in logs.items()}
             still = heads == before and not any(one["backlog"] for one in logs.values())
             reads = {group: topics for one in logs.values() for group, topics in one["reads"].items()}
-            quiet = quiet + 1 if still and not await self._unread.messages(reads) else 0
+            quiet = quiet + 1 if still and not await self._waiting.count(reads) else 0
             before = heads
             await asyncio.sleep(0.05)
 
@@ -275,41 +276,49 @@ class HouseClient(Client):
         return found
 
 
-class Unread:
-    """Asks a broker how many messages wait for groups. Connects when first asked."""
+class Waiting:
+    """What consumer groups have before them. It stays connected: the first look at a topic takes a second."""
 
     def __init__(self, kafka: str, prefix: str) -> None:
-        self._kafka = kafka
-        self._prefix = prefix
-        self._admin: AIOKafkaAdminClient | None = None
-        self._consumer: AIOKafkaConsumer | None = None
+        self._kafka, self._prefix = kafka, prefix
+        self._connected: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
 
-    async def messages(self, reads: Mapping[str, Sequence[str]]) -> int:
-        """How many wait for these groups: ``reads`` are the topics of each."""
-        if self._consumer is None or self._admin is None:
-            self._admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
-            self._consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka)
-            await self._admin.start()
-            await self._consumer.start()
-        places = [
-            TopicPartition(self._prefix + topic.name, number)
-            for topic in declared()
-            for number in range(topic.partitions)
-        ]
-        ends = await self._consumer.end_offsets(places)
-        waiting = 0
-        for group, topics in reads.items():
-            done = await self._admin.list_consumer_group_offsets(self._prefix + group)
-            waiting += sum(
-                end - max(0, done[place].offset if place in done else 0)
-                for place, end in ends.items()
-                if place.topic.removeprefix(self._prefix) in topics
-            )
+    async def count(self, reads: Mapping[str, Sequence[str]]) -> int:
+        """How many messages wait for these groups: ``reads`` are the topics of each. Raises KafkaError; it may be asked again."""
+        try:
+            admin, consumer = await self._connect()
+            places = [
+                TopicPartition(self._prefix + topic.name, number)
+                for topic in declared()
+                for number in range(topic.partitions)
+            ]
+            ends = await consumer.end_offsets(places)
+            waiting = 0
+            for group, topics in reads.items():
+                done = await admin.list_consumer_group_offsets(self._prefix + group)
+                waiting += sum(
+                    end - max(0, done[place].offset if place in done else 0)
+                    for place, end in ends.items()
+                    if place.topic.removeprefix(self._prefix) in topics
+                )
+        except KafkaError:
+            await self.close()
+            raise
         return waiting
 
+    async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        if self._connected is None:
+            self._connected = (
+                AIOKafkaAdminClient(bootstrap_servers=self._kafka),
+                AIOKafkaConsumer(bootstrap_servers=self._kafka),
+            )
+            for one in self._connected:
+                await one.start()
+        return self._connected
+
     async def close(self) -> None:
-        if self._consumer is not None:
-            await self._consumer.stop()
-        if self._admin is not None:
-            await self._admin.close()
-        self._consumer = self._admin = None
+        connected, self._connected = self._connected, None
+        if connected is not None:
+            admin, consumer = connected
+            await consumer.stop()
+            await admin.close()
