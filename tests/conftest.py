@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import school
 from tests.support.housed import housed
+from tests.support.nursery import Nursery
 from tests.support.running import District, System, running
 
 _NUMBERS = itertools.count(1)
@@ -33,7 +34,8 @@ def start(request: pytest.FixtureRequest) -> Start:
     if request.param == _ALONE:
         return running
     kafka, mongo = request.getfixturevalue("kafka_address"), request.getfixturevalue("mongo_address")
-    return lambda folder: housed(folder, kafka, mongo)
+    nursery: Nursery = request.getfixturevalue("nursery")
+    return lambda folder: housed(folder, kafka, mongo, nursery.launch)
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +64,14 @@ def school_of_its_own(empty: District) -> District:
     """As ``planned``, for one test that changes much."""
     bring_in_and_plan(empty)
     return empty
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Where houses get their processes from, for as little waiting as can be."""
+    started = Nursery(tmp_path_factory.mktemp("nursery") / "log")
+    yield started
+    started.stop()
 
 
 def bring_in_and_plan(district: District) -> None:

@@ -1,7 +1,6 @@
 """A house in which nothing happens asks its database next to nothing, and the first thing that happens finds it awake."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,21 +11,19 @@ import pytest
 from atelier_common.documents.mongo import connect
 from atelier_common.documents.port import SYSTEM
 from atelier_common.lease import LEASES
-from atelier_standalone.cli.importing import send_framework, send_roster, send_site
 
 from infra.dev.house import House, HouseClient, Replica
 from tests.support import school
 from tests.support.asked import Asking, asking
+from tests.support.in_a_house import ROLES, plan_with_a_studio
+from tests.support.nursery import Nursery
+from tests.support.running import XAPI
 
 pytestmark = pytest.mark.servers
 
-XAPI = {"X-Experience-API-Version": "1.0.3"}
-ROLES = ("district-admin", "operator", "partner", "coach")
 WINDOW = 10.0
 AT_MOST_A_SECOND = 20.0
 FIRST_RESULT_WITHIN = 3.0
-AHEAD = ("pupil-01", "pupil-07", "pupil-09", "pupil-13")
-"""They have shown a step when the week is planned, so that there is a studio for what comes after it."""
 
 
 class Place:
@@ -45,19 +42,8 @@ class Place:
             yield client
 
     async def bring_in_and_plan(self) -> None:
-        people = school.pupils()
         async with self.client() as client:
-            await client.move_clock(school.SATURDAY_BEFORE)
-            await send_framework(client, school.case_package())
-            await send_roster(client, school.roster_zip(people))
-            await client.settle()
-            await send_site(client, json.dumps(school.site_description(school.studios(), people)).encode())
-            shown = [one for who in people for one in school.answers(who.sourced_id, "W1", 4)]
-            shown += [one for who in AHEAD for one in school.answers(who, "N1", 10)]
-            await client.send("/assessment/xapi/statements", json.dumps(shown).encode(), "application/json", XAPI)
-            await client.settle()
-            await client.post(f"/scheduling/v1/sites/{school.SITE}/plans", week=school.WEEK)
-            await client.settle()
+            await plan_with_a_studio(client)
 
     async def be_quiet(self) -> None:
         """Until a second passes in which the loops have backed off."""
@@ -84,11 +70,18 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(kafka_address: str, mongo_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(
+    kafka_address: str, mongo_address: str, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
     with asking(mongo_address) as asked:
         prefix = f"idle-{time.time_ns():x}."
         house = House(
-            tmp_path_factory.mktemp("idle"), kafka_address, asked.address, prefix, replicas_of={"assessment": 2}
+            tmp_path_factory.mktemp("idle"),
+            kafka_address,
+            asked.address,
+            prefix,
+            replicas_of={"assessment": 2},
+            launch=nursery.launch,
         )
         try:
             house.start()

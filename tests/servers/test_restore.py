@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 from atelier_hosting.process import SERVICES
-from atelier_standalone.cli.importing import send_framework, send_roster, send_site
 from pymongo import MongoClient
 
 from infra.dev.backup import back_up, put_back
 from infra.dev.house import House, HouseClient, Replica
 from tests.support import school
+from tests.support.in_a_house import ROLES, bring_in, enrol, post
+from tests.support.nursery import Nursery
+from tests.support.running import XAPI
 
 pytestmark = pytest.mark.servers
 
 PUPILS = school.pupils(6)
 NEWCOMER = school.pupils(7)[-1]
-XAPI = {"X-Experience-API-Version": "1.0.3"}
-ROLES = ("district-admin", "operator", "partner", "coach")
 _PATIENCE = 120.0
 _LOOKS_EVERY = 0.5
 
@@ -63,7 +63,9 @@ class Drill:
 
     async def start(self, *services: str) -> None:
         for service in services:
-            await asyncio.to_thread(self.replica(service).process.start)
+            self.replica(service).process.start(wait=False)
+        for service in services:
+            await asyncio.to_thread(self.replica(service).process.wait)
         await self.client.move_clock(school.SATURDAY_BEFORE)
 
     async def atelier(self, service: str, *arguments: str) -> str:
@@ -75,15 +77,9 @@ class Drill:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    async def bring_in(self, people: Sequence[school.Pupil]) -> None:
-        await send_roster(self.client, school.roster_zip(people))
-        await send_site(self.client, json.dumps(school.site_description(school.studios(), people)).encode())
-        await self.client.settle()
-
     async def send(self, statements: Sequence[school.Data]) -> None:
         self.sent |= {one["id"]: one for one in statements}
-        body = json.dumps(list(statements)).encode()
-        await self.client.send("/assessment/xapi/statements", body, "application/json", XAPI)
+        await post(self.client, statements)
 
     async def known(self, statement: school.Data) -> bool:
         query = {"statementId": statement["id"]}
@@ -135,16 +131,15 @@ class Drill:
 
 
 @pytest.fixture
-async def drill(tmp_path: Path, kafka_address: str, mongo_address: str) -> AsyncIterator[Drill]:
-    house = House(tmp_path / "house", kafka_address, mongo_address, f"restore-{os.urandom(4).hex()}.", lease_ms=3_000)
+async def drill(tmp_path: Path, kafka_address: str, mongo_address: str, nursery: Nursery) -> AsyncIterator[Drill]:
+    prefix = f"restore-{os.urandom(4).hex()}."
+    house = House(tmp_path / "house", kafka_address, mongo_address, prefix, lease_ms=3_000, launch=nursery.launch)
     try:
         await asyncio.to_thread(house.start)
         async with house.client(school.TENANT, ROLES) as client:
             await client.move_clock(school.SATURDAY_BEFORE)
-            await send_framework(client, school.case_package())
-            drill = Drill(house, client, tmp_path)
-            await drill.bring_in(PUPILS)
-            yield drill
+            await bring_in(client, PUPILS)
+            yield Drill(house, client, tmp_path)
     finally:
         house.stop()
 
@@ -167,7 +162,7 @@ async def test_assessment_comes_back_with_everything_acknowledged_before_its_bac
     await drill.send(before)
     backup = await during(drill.back_up("assessment"), lambda number: drill.send(answers(10 + number % 15, "W1")))
     await drill.send(after)
-    await drill.bring_in([*PUPILS, NEWCOMER])
+    await enrol(drill.client, [*PUPILS, NEWCOMER])
     stood, agreed = await drill.standing(), await drill.agreements("assessment")
     old = (await drill.client.logs())["assessment"]["incarnation"]
 
@@ -196,7 +191,7 @@ async def test_profile_comes_back_and_who_was_erased_since_stays_erased(drill: D
     backup = await drill.back_up("profile")
     gone = (await drill.learners())[PUPILS[0].name]
     await drill.client.post(f"/profile/v1/learners/{gone}/erasure")
-    await drill.bring_in([*PUPILS, NEWCOMER])
+    await enrol(drill.client, [*PUPILS, NEWCOMER])
     kept_apart = drill.folder / "tombstones.jsonl"
     kept_apart.write_text(await drill.atelier("profile", "tombstones"))
     known, agreed = await drill.learners(), await drill.agreements("profile")
@@ -212,7 +207,7 @@ async def test_profile_comes_back_and_who_was_erased_since_stays_erased(drill: D
     await drill.verified()
 
     # The roster is imported once more: who came after the backup gets a key anew, and is who they were before.
-    await drill.bring_in([*PUPILS, NEWCOMER])
+    await enrol(drill.client, [*PUPILS, NEWCOMER])
     assert await drill.learners() == known
     await drill.verified()
 

@@ -12,15 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
-from atelier_standalone.cli.importing import send_framework, send_roster
 
 from infra.dev.house import House, Replica
 from tests.support import school
+from tests.support.in_a_house import ROLES, bring_in
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 PUPILS = school.pupils(6)
-ROLES = ("district-admin", "operator", "partner", "coach")
 IN_TURN = ("scheduling", "profile", "pathing", "assessment")
 """In any order: what a release writes, the release before it could read."""
 _PAUSE = 0.1
@@ -114,9 +113,7 @@ async def test_every_process_is_replaced_while_the_doors_answer(
     try:
         await asyncio.to_thread(house.start)
         async with house.client(school.TENANT, ROLES) as client:
-            await send_framework(client, school.case_package())
-            await send_roster(client, school.roster_zip(PUPILS))
-            await client.settle()
+            await bring_in(client, PUPILS)
             async with httpx.AsyncClient(headers=client.http.headers, timeout=20, trust_env=False) as http:
                 doors = {name: Door(house.of(name), http) for name in IN_TURN}
                 load = Load(doors)

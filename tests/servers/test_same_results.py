@@ -24,6 +24,7 @@ from atelier_standalone.sample.roster import oneroster_zip
 from atelier_standalone.system import Atelier
 
 from infra.dev.house import House
+from tests.support.nursery import Nursery
 
 pytestmark = pytest.mark.servers
 _DAILY = 250
@@ -41,11 +42,11 @@ MoveClock = Callable[[int], Awaitable[None]]
 
 
 async def test_what_is_published_is_the_same_in_one_process_and_in_four(
-    tmp_path: Path, kafka_address: str, mongo_address: str
+    tmp_path: Path, kafka_address: str, mongo_address: str, nursery: Nursery
 ) -> None:
     sample = one_site_of_the_sample()
     alone = await on_the_standalone(tmp_path / "alone", sample)
-    apart = await in_a_house(tmp_path / "house", kafka_address, mongo_address, sample)
+    apart = await in_a_house(tmp_path / "house", kafka_address, mongo_address, nursery, sample)
     assert alone.keys() == apart.keys()
     for what, found in alone.items():
         assert list(differences(found, apart[what], what)) == []
@@ -100,8 +101,9 @@ async def on_the_standalone(path: Path, sample: SampleDistrict) -> dict[str, Any
         await atelier.stop()
 
 
-async def in_a_house(folder: Path, kafka: str, mongo: str, sample: SampleDistrict) -> dict[str, Any]:
-    house = House(folder, kafka, mongo, f"same-{time.time_ns():x}.", master_key=demo_master_key(SEED))
+async def in_a_house(folder: Path, kafka: str, mongo: str, nursery: Nursery, sample: SampleDistrict) -> dict[str, Any]:
+    prefix, key = f"same-{time.time_ns():x}.", demo_master_key(SEED)
+    house = House(folder, kafka, mongo, prefix, master_key=key, launch=nursery.launch)
     try:
         house.start()
         async with house.client(TENANT, ROLES) as client:

@@ -1,6 +1,5 @@
 """One trace leads from a posted result to the plan that it changed, through every process on the way; metrics come with it."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,12 +10,12 @@ import pytest_asyncio
 from infra.dev.house import House, HouseClient
 from tests.support import school
 from tests.support.collector import Attributes, Collector, Place, Span, collecting
-from tests.support.running import JSON, XAPI, ZIP, until
+from tests.support.in_a_house import ROLES, plan_with_a_studio, post
+from tests.support.nursery import Nursery
+from tests.support.running import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
-ROLES = ("district-admin", "operator", "partner")
 TENANT = "fictional-traced"
-AHEAD = ("pupil-01", "pupil-07", "pupil-09", "pupil-13")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,11 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def house(
-    collector: Collector, kafka_address: str, mongo_address: str, tmp_path_factory: pytest.TempPathFactory
+    collector: Collector,
+    kafka_address: str,
+    mongo_address: str,
+    nursery: Nursery,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[House]:
     settings = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
@@ -94,7 +97,8 @@ def house(
         "NO_PROXY": "127.0.0.1",
     }
     prefix = f"trace-{time.time_ns():x}."
-    built = House(tmp_path_factory.mktemp("house"), kafka_address, mongo_address, prefix, settings=settings)
+    folder = tmp_path_factory.mktemp("house")
+    built = House(folder, kafka_address, mongo_address, prefix, settings=settings, launch=nursery.launch)
     try:
         built.start()
         yield built
@@ -112,27 +116,10 @@ class Moved:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def moved(house: House) -> Moved:
-    """In a district whose week is planned, with a studio for what comes after N1 that has room."""
+    """In a district whose week is planned."""
     async with house.client(TENANT, ROLES) as client:
-        await client.move_clock(school.SATURDAY_BEFORE)
-        people = school.pupils()
-        await client.send("/pathing/v1/frameworks", school.case_package(), JSON["content-type"])
-        await client.send("/profile/v1/roster-imports", school.roster_zip(people), ZIP["content-type"])
-        await client.settle()
-        await client.put(f"/scheduling/v1/sites/{school.SITE}", school.site_description(school.studios(), people))
-        given = [one for who in people for code in ("N1", "W1") for one in school.answers(who.sourced_id, code, 4)]
-        given += [one for name in AHEAD for one in school.answers(name, "N1", 6, first=20)]
-        await post(client, given)
-        await client.settle()
-        await client.post(f"/scheduling/v1/sites/{school.SITE}/plans", week=school.WEEK)
-        await client.settle()
+        await plan_with_a_studio(client)
         return await until_a_plan(client)
-
-
-async def post(client: HouseClient, statements: Sequence[school.Data], traceparent: str = "") -> None:
-    headers = {**XAPI, "traceparent": traceparent} if traceparent else XAPI
-    content = json.dumps(list(statements)).encode()
-    await client.send("/assessment/xapi/statements", content, JSON["content-type"], headers)
 
 
 async def until_a_plan(client: HouseClient) -> Moved:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx
 
 from infra.dev.house import ByPath, House, HouseClient
+from infra.dev.processes import Process, Running
 from tests.support import school
 from tests.support.running import District, System
 
@@ -94,9 +95,11 @@ class Housed(System):
 
 
 @contextmanager
-def housed(folder: Path, kafka: str, mongo: str, now: int = school.SATURDAY_BEFORE) -> Iterator[System]:
+def housed(
+    folder: Path, kafka: str, mongo: str, launch: Callable[[Process], Running], now: int = school.SATURDAY_BEFORE
+) -> Iterator[System]:
     """Start a house in a folder, and stop it when the block ends. Its clock moves only when told."""
-    house = House(folder, kafka, mongo, f"capabilities-{time.time_ns():x}.")
+    house = House(folder, kafka, mongo, f"capabilities-{time.time_ns():x}.", launch=launch)
     try:
         house.start()
         with closing(Housed(house, now)) as system:

@@ -20,6 +20,8 @@ MONDAY = date(2026, 10, 5)
 SATURDAY_BEFORE = 1_790_928_000_000
 """Before the planned week, in milliseconds UTC: 2026-10-02T08:00Z, a Friday morning."""
 NUMBERS, WORDS = "Numbers", "Words"
+AHEAD = ("pupil-01", "pupil-07", "pupil-09", "pupil-13")
+"""They have shown a step before its studio is planned, so that there is one for what comes after it."""
 TEACHERS = ("adult-1", "adult-2", "adult-3", "adult-4")
 BASE = "https://example.org/ims/case/v1p1"
 STAMP = "2026-08-01T00:00:00Z"

@@ -3,7 +3,6 @@
 A release is applied in a process of its own, before the service is built.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 
@@ -37,8 +36,3 @@ def _next_schema(*, writes: bool) -> None:
     registry._by_name[name] = following
     if writes:
         registry._by_class[EvidenceRecorded] = following
-
-
-RELEASES: dict[str, Callable[[], None]] = {
-    one.__name__: one for one in (reader_of_an_earlier_contract, reads_the_next_schema, writes_the_next_schema)
-}

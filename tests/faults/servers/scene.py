@@ -12,8 +12,6 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-from aiokafka.errors import KafkaError
 from atelier_common.documents.mongo import connect
 from atelier_common.documents.port import SYSTEM
 from atelier_common.lease import LEASES
@@ -22,15 +20,15 @@ from atelier_hosting.process import SERVICES
 from infra.dev import kafka, mongo
 from infra.dev.house import House, HouseClient, Replica
 from infra.dev.proxy import Proxy
-from tests.faults.servers import checkers
+from tests.faults.servers import checkers, releases
 from tests.faults.servers.load import Provider, Reader
-from tests.faults.servers.nursery import Nursery
 from tests.support import school
+from tests.support.in_a_house import PATIENCE, bring_in, plan, settled
+from tests.support.nursery import Nursery
 
 LEASE_MS = 4_000
 WEEK = "2040-W10"
 _ROLES = ("district-admin", "operator", "partner")
-PATIENCE = 180.0
 _LARGE = 1_000
 _TENANTS = itertools.count(1)
 
@@ -77,7 +75,8 @@ class Stage:
     async def exchange(self, replica: Replica, release: str = "") -> None:
         """End a process in order and start another in its place, of ``release`` (none: the present one)."""
         await asyncio.to_thread(replica.process.stop)
-        replica.process.launch = partial(self.servers.nursery.launch, release=release)
+        named = release and f"{releases.__name__}:{release}"
+        replica.process.launch = partial(self.servers.nursery.launch, release=named)
         await asyncio.to_thread(replica.process.start)
 
     async def whole(self) -> None:
@@ -204,31 +203,15 @@ async def _ended(task: "asyncio.Task[None]") -> None:
 async def _bring_in(house: House) -> District:
     """Framework, roster, some evidence; the week planned and published."""
     tenant, people = f"fault-{next(_TENANTS)}", school.pupils()
-    plans = f"/scheduling/v1/sites/{school.SITE}/plans"
     async with house.client(tenant, _ROLES) as client:
-        await client.send("/pathing/v1/frameworks", school.case_package(), "application/json")
-        await client.send("/profile/v1/roster-imports", school.roster_zip(people), "application/zip")
-        await settled(client)
-        await client.put(f"/scheduling/v1/sites/{school.SITE}", school.site_description(school.studios(), people))
-        await settled(client)
-        await client.post(plans, week=WEEK)
-        await settled(client)
-        await client.post(f"{plans}/{WEEK}/publication", {"acknowledge_owed": True})
+        await bring_in(client, people)
+        await plan(client, WEEK)
+        published = f"/scheduling/v1/sites/{school.SITE}/plans/{WEEK}/publication"
+        await client.post(published, {"acknowledge_owed": True})
         await settled(client)
         found = (await client.get("/profile/v1/learners", limit=100))["items"]
     names = {one.name: one.sourced_id for one in people}
     return District(tenant, people, {names[one["display_name"]]: one["learner_id"] for one in found})
-
-
-async def settled(client: HouseClient) -> None:
-    """Everything accepted has gone all the way through. What cannot be asked yet is asked again; raises TimeoutError in the end."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                await client.settle()
-                return
-            except (httpx.HTTPError, KafkaError):
-                await asyncio.sleep(0.3)
 
 
 @contextmanager

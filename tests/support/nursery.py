@@ -1,20 +1,21 @@
-"""Services' processes forked from one that has everything imported: a fault that kills one waits a moment for the next, not for imports.
+"""Services' processes forked from one that has everything imported: whoever starts one waits a moment for it, not for imports.
 
 A forked process serves the same code in a session of its own, with its own environment and log; nothing runs in the parent but the
 loop that forks.
 """
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from infra.dev.processes import Process
-from tests.faults.servers.releases import RELEASES
 
 _LOOKS_EVERY = 0.02
 
@@ -23,9 +24,10 @@ class Nursery:
     """The parent process, and how to have it fork another."""
 
     def __init__(self, log: Path) -> None:
+        self._asking = threading.Lock()
         with log.open("ab") as errors:
             self._parent = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.servers.nursery"],
+                [sys.executable, "-m", "tests.support.nursery"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -33,12 +35,16 @@ class Nursery:
             )
 
     def launch(self, process: Process, release: str = "") -> "Forked":
-        """A service's process; the last word of its command is the service. ``release``: another than the present one."""
+        """A service's process; the last word of its command is the service.
+
+        ``release``: ``module:function`` that makes another release of it than the present one, before the service is built.
+        """
         assert self._parent.stdin is not None and self._parent.stdout is not None
         told = {"service": process.command[-1], "release": release, "environment": process.env, "log": str(process.log)}
-        self._parent.stdin.write(json.dumps(told) + "\n")
-        self._parent.stdin.flush()
-        return Forked(int(self._parent.stdout.readline()))
+        with self._asking:
+            self._parent.stdin.write(json.dumps(told) + "\n")
+            self._parent.stdin.flush()
+            return Forked(int(self._parent.stdout.readline()))
 
     def stop(self) -> None:
         self._parent.kill()
@@ -75,8 +81,6 @@ class Forked:
 
 
 def main() -> None:
-    import importlib
-
     from atelier_hosting.process import SERVICES, run_service
 
     for service in SERVICES:
@@ -96,7 +100,8 @@ def main() -> None:
             os.environ.clear()
             os.environ.update(told["environment"])
             if told["release"]:
-                RELEASES[told["release"]]()
+                module, _, function = told["release"].partition(":")
+                getattr(importlib.import_module(module), function)()
             run_service(told["service"])
             os._exit(0)
         sys.stdout.write(f"{child}\n")
