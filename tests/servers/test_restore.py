@@ -223,10 +223,8 @@ async def test_all_services_come_back_from_backups_of_different_moments(drill: D
     await drill.client.settle()
     agreed = await drill.agreements("assessment")
 
-    for service in SERVICES:
-        await drill.lose(service)
-    for service in SERVICES:
-        await drill.restore(service, backups[service])
+    await asyncio.gather(*(drill.lose(service) for service in SERVICES))
+    await asyncio.gather(*(drill.restore(service, backups[service]) for service in SERVICES))
     await drill.start(*SERVICES)
     await drill.together("assessment", agreed)
     await drill.verified()
