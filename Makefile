@@ -34,7 +34,7 @@ faults: ## break real servers and processes over many seeds, as a table (SEEDS=2
 
 test: ## every test (ARGS=path or ARGS='-k name' for some), on real servers too where they are given or fetched (SERVERS=fetch|none)
 	@.ci/environment dev
-	@$(BIN)/python -m pytest --servers=$(or $(SERVERS),present) $(ARGS)
+	@$(BIN)/python -m tests --servers=$(or $(SERVERS),present) $(ARGS)
 
 check: ## format, lint, types, walls, contracts
 	@.ci/environment dev

@@ -1,0 +1,63 @@
+"""Of two runs of pytest at once: what both said is kept, the worse of them counts, and few failures on real servers are looked at again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.side_by_side import side_by_side
+
+Run = Callable[[str, str], tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Both at once, of one file each, in an empty project; the exit code, and what was said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    Path("pytest.ini").write_text("[pytest]\nmarkers =\n    servers: ask nobody\n    long: none\n")
+
+    def both(plain: str, on_servers: str) -> tuple[int, str]:
+        Path("test_plain.py").write_text(plain)
+        Path("test_servers.py").write_text(f"import pathlib, pytest\npytestmark = pytest.mark.servers\n{on_servers}")
+        code = side_by_side(["-q"], [])
+        return code, capfd.readouterr().out
+
+    return both
+
+
+def test_both_are_run_and_said(run: Run) -> None:
+    code, said = run("def test_one(): pass\ndef test_two(): pass", "def test_three(): pass")
+    assert code == 0
+    plain, on_servers = said.split("\nOn real servers:\n")
+    assert "2 passed, 1 deselected" in plain
+    assert "1 passed, 2 deselected" in on_servers
+    assert "Once more" not in said
+
+
+def test_a_failure_beside_servers_fails_both(run: Run) -> None:
+    code, said = run("def test_one(): assert False", "def test_two(): pass")
+    assert code == 1
+    assert "Once more" not in said
+
+
+def test_a_failure_on_servers_that_stays_fails_both(run: Run) -> None:
+    code, said = run("def test_one(): pass", "def test_two(): assert False")
+    assert code == 1
+    assert said.endswith("Tests that failed alone too: test_servers.py::test_two\n")
+
+
+def test_what_failed_on_servers_and_passes_with_nothing_beside_it_is_named(run: Run) -> None:
+    fails_once = (
+        "def test_two():\n    met = pathlib.Path('met').exists()\n    pathlib.Path('met').touch()\n    assert met"
+    )
+    code, said = run("def test_one(): pass", fails_once)
+    assert code == 0
+    assert said.endswith("Tests that failed beside the other tests and passed alone: test_servers.py::test_two\n")
+
+
+def test_many_failures_on_servers_are_not_looked_at_again(run: Run) -> None:
+    code, said = run("def test_one(): pass", "\n".join(f"def test_{n}(): assert False" for n in range(5)))
+    assert code == 1
+    assert "Once more" not in said

@@ -1,0 +1,29 @@
+"""``make test``: every test. Where there are real servers, the tests on them run beside the others; of a choice, one after another."""
+
+import argparse
+import signal
+import sys
+
+from infra.dev.availability import available
+from infra.dev.cache import NotHere
+from tests.support.side_by_side import alone, side_by_side
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--servers", choices=("none", "present", "fetch"), default="present")
+    options, chosen = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    on_servers = [f"--servers={options.servers}"]
+    try:
+        there = available(needed=options.servers == "fetch", if_present=options.servers == "present")
+    except NotHere as missing:
+        print(f"real servers are asked for and cannot be had here: {missing}", file=sys.stderr)
+        return 1
+    if there and not chosen:
+        return side_by_side([], on_servers)
+    return alone([*on_servers, *chosen])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
