@@ -4,7 +4,7 @@ import os
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 WORD = {True: "met", False: "NOT MET", None: "for information"}
@@ -70,6 +70,30 @@ def ratios(what: str, ours: Sequence[float], reference: Sequence[float], at_leas
 def rates(what: str, found: Sequence[float], unit: str, at_least: float | None = None) -> Line:
     """A rate over several rounds: median, lowest and highest."""
     return Line(what, statistics.median(found), unit, at_least, low=min(found), high=max(found))
+
+
+@dataclass
+class Rounds:
+    """Work done ``count`` times in all, our side and a reference taking turns: rates a second, round by round."""
+
+    count: int
+    rounds: int
+    ours: list[float] = field(default_factory=list)
+    reference: list[float] = field(default_factory=list)
+
+    @property
+    def each(self) -> int:
+        """How much of it one round does."""
+        return self.count // self.rounds
+
+    def lines(self, what: str, unit: str, at_least: float) -> list[Line]:
+        """The ratio that is asked for, and what it is made of."""
+        return [
+            ratios(what, self.ours, self.reference, at_least),
+            rates("ours", self.ours, f"{unit}/s"),
+            rates("bare", self.reference, f"{unit}/s"),
+            Line("a round", self.each, unit),
+        ]
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -15,7 +15,6 @@ import itertools
 import time
 from typing import Any
 
-from atelier_common import process
 from atelier_common.clock import SystemClock
 from atelier_common.commands import Commands, Request
 from atelier_common.commit import Context
@@ -24,7 +23,7 @@ from atelier_common.eventstore.layout import COMMITS
 
 from bench.counting import COUNTING, NOTE, Add
 from bench.measuring import Line, rates, ratios
-from bench.servers.real import TENANT, Servers, bare_database, documents, real_servers, until_sequenced
+from bench.servers.real import TENANT, Servers, bare_database, documents, on_servers, until_sequenced
 
 COUNT = 30_000
 WRITERS = 16
@@ -34,8 +33,7 @@ THIRDS = 3
 
 def measure(count: int = COUNT) -> list[Line]:
     """All figures."""
-    with real_servers() as found:
-        return process.run(_measure(found, count))
+    return on_servers(_measure, count)
 
 
 async def _measure(found: Servers, count: int) -> list[Line]:

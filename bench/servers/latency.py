@@ -13,7 +13,6 @@ ratio       none. From the call to the moment at which the reader holds the comm
 import asyncio
 import time
 
-from atelier_common import process
 from atelier_common.clock import SystemClock
 from atelier_common.commands import Accepted, Commands, Request
 from atelier_common.commit import Context
@@ -21,7 +20,7 @@ from atelier_common.eventstore.documents import DocumentEventStore
 
 from bench.counting import COUNTING, NOTE, Add
 from bench.measuring import Line, percentile
-from bench.servers.real import TENANT, Sequenced, Servers, documents, real_servers
+from bench.servers.real import TENANT, Sequenced, Servers, documents, on_servers
 
 COUNT = 6_000
 PER_SECOND = 300
@@ -31,8 +30,7 @@ STREAMS = 200
 
 def measure(count: int = COUNT) -> list[Line]:
     """All figures."""
-    with real_servers() as found:
-        return process.run(_measure(found, count))
+    return on_servers(_measure, count)
 
 
 async def _measure(found: Servers, count: int) -> list[Line]:

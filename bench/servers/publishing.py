@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
-from atelier_common import process
 from atelier_common.bus.kafka import KafkaBus, Topic, settle_topics
 from atelier_common.clock import SystemClock
 from atelier_common.commands import Commands
@@ -23,9 +22,9 @@ from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.eventstore.layout import COMMITS
 from atelier_common.service import Service
 
-from bench.measuring import Line, rates, ratios
+from bench.measuring import Line, Rounds
 from bench.servers import facts
-from bench.servers.real import Servers, bare_database, documents, real_servers, until_sequenced
+from bench.servers.real import Servers, bare_database, documents, on_servers, until_sequenced
 
 COUNT = 15_000
 ROUNDS = 3
@@ -34,14 +33,11 @@ _BATCH = 500
 
 def measure(count: int = COUNT) -> list[Line]:
     """All figures."""
-    with real_servers() as found:
-        return process.run(_measure(found, count))
+    return on_servers(_measure, Rounds(count, ROUNDS))
 
 
-async def _measure(found: Servers, count: int) -> list[Line]:
-    each = count // ROUNDS
-    ours: list[float] = []
-    reference: list[float] = []
+async def _measure(found: Servers, rounds: Rounds) -> list[Line]:
+    each = rounds.each
     topic = Topic(facts.TOPIC, facts.PARTITIONS)
     await settle_topics(found.kafka, [topic], f"{found.prefix}.")
     await settle_topics(found.kafka, [topic], f"{found.prefix}.bare.")
@@ -60,21 +56,16 @@ async def _measure(found: Servers, count: int) -> list[Line]:
             assert service.publisher is not None
             while service.publisher.follower.position(tenant) < each:
                 await asyncio.sleep(0.005)
-            ours.append(each / (time.perf_counter() - began))
+            rounds.ours.append(each / (time.perf_counter() - began))
             await service.stop()
             await bus.close()
             store = DocumentEventStore(own)
             await store.start()
             began = time.perf_counter()
             await _bare(found, raw, tenant)
-            reference.append(each / (time.perf_counter() - began))
+            rounds.reference.append(each / (time.perf_counter() - began))
         await store.close()
-    return [
-        ratios("published: ours over the bare reader and producer", ours, reference, 0.6),
-        rates("ours", ours, "events/s"),
-        rates("bare", reference, "events/s"),
-        Line("published a round", each, "events"),
-    ]
+    return rounds.lines("published: ours over the bare reader and producer", "events", 0.6)
 
 
 async def _bare(found: Servers, raw: Any, tenant: str) -> None:

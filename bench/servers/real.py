@@ -5,20 +5,23 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from atelier_common import process
 from atelier_common.documents.mongo import DRIVERS, MongoDocuments, connect
 from atelier_common.eventstore.documents import DocumentEventStore
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.write_concern import WriteConcern
 
+from bench.measuring import Line
 from infra.dev.__main__ import servers
 
+T = TypeVar("T")
 TENANT = "measured"
 
 
@@ -36,6 +39,12 @@ def real_servers() -> Iterator[Servers]:
     """Those that ATELIER_KAFKA and ATELIER_MONGO name, or new ones for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="atelier-bench-") as folder, servers(Path(folder)) as (kafka, mongo):
         yield Servers(kafka, mongo)
+
+
+def on_servers(measuring: Callable[[Servers, T], Coroutine[Any, Any, list[Line]]], how_much: T) -> list[Line]:
+    """Measure on real servers, on the event loop that a serving process has."""
+    with real_servers() as found:
+        return process.run(measuring(found, how_much))
 
 
 @asynccontextmanager

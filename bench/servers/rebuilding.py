@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from atelier_common import process
 from atelier_common.bus.memory import MemoryBus
 from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit, RecordedEvent
@@ -27,7 +26,7 @@ from atelier_common.service import Service
 
 from bench.counting import NOTE, Added, registry
 from bench.measuring import Line
-from bench.servers.real import TENANT, Servers, bare_database, documents, real_servers, until_sequenced
+from bench.servers.real import TENANT, Servers, bare_database, documents, on_servers, until_sequenced
 
 COUNT = 100_000
 EVENTS = 2
@@ -38,8 +37,7 @@ _MODEL = "tally"
 
 def measure(count: int = COUNT) -> list[Line]:
     """All figures."""
-    with real_servers() as found:
-        return process.run(_measure(found, count))
+    return on_servers(_measure, count)
 
 
 def _keys(recorded: RecordedEvent) -> Sequence[str]:
