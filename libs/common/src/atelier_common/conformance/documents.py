@@ -8,6 +8,7 @@ import pytest
 
 from atelier_common.conformance.material import OTHER_TENANT, TENANT
 from atelier_common.documents.port import Below, Body, Delete, Documents, Insert, Past, Replace, ServerTime
+from atelier_common.errors import Unavailable
 
 
 class DocumentsSuite:
@@ -84,6 +85,69 @@ class DocumentsSuite:
             winners = [claim.body for claim, (won,) in zip(claims, outcomes, strict=True) if won]
             assert len(winners) == 1
             assert await self.documents.find(TENANT, "things", "1") == winners[0]
+
+    async def test_of_racing_batches_of_replaces_exactly_one_wins_each_document(self) -> None:
+        ids = [f"{n}" for n in range(30)]
+        await self.documents.write([Insert(TENANT, "things", id, {"count": 0}) for id in ids])
+        won = 0
+        for _ in range(15):
+            held = await self.documents.find_many(TENANT, "things", ids)
+            counted = [
+                Replace(TENANT, "things", id, {"count": body["count"] + 1}, {"count": body["count"]})
+                for id, body in held.items()
+            ]
+            racing = (counted, counted[::-1], counted[::2])
+            answers = await asyncio.gather(*map(self.documents.write, racing), return_exceptions=True)
+            for answer in answers:
+                # Who cannot tell what became of its writes says so; then they are not counted here.
+                assert isinstance(answer, list | Unavailable)
+                won += sum(answer) if isinstance(answer, list) else 0
+        counts = [body["count"] for body in (await self.documents.find_many(TENANT, "things", ids)).values()]
+        assert counts == [15] * 30
+        assert won <= 15 * 30
+
+    async def test_in_a_batch_of_replaces_each_guard_is_judged_for_its_own_document(self) -> None:
+        for id, held in (("older", {"at": 1}), ("same", {"at": 5}), ("newer", {"at": 9}), ("bare", {"by": "a"})):
+            await self._put(id, held)
+        guarded: list[tuple[str, dict[str, Any], bool]] = [
+            ("older", {"at": Below(5)}, True),
+            ("same", {"at": Below(5)}, False),
+            ("newer", {"at": Below(10)}, True),
+            ("bare", {"at": Below(1)}, True),
+            ("absent", {"at": Below(3)}, True),
+        ]
+        writes = [Replace(TENANT, "things", id, {"new": id}, guard, upsert=True) for id, guard, _ in guarded]
+        assert await self.documents.write(writes) == [met for _, _, met in guarded]
+        found = await self.documents.find_many(TENANT, "things", [id for id, _, _ in guarded])
+        assert found == {id: {"new": id} if met else {"at": 5} for id, _, met in guarded}
+
+    async def test_in_a_batch_of_replaces_guards_may_be_of_many_kinds(self) -> None:
+        for id in ("1", "2", "3", "4", "5"):
+            await self._put(id, {"n": 1, "text": "$n", "none": None})
+        writes = [
+            Replace(TENANT, "things", "1", {"text": "$n"}, {"n": 1, "text": "$n"}),
+            Replace(TENANT, "things", "2", {"$odd": {"$literal": 1}, "a.b": 2}, {"n": 1, "text": "$none"}),
+            Replace(TENANT, "things", "3", {"$odd": {"$literal": 1}, "a.b": 2}, {"n": Below(2)}),
+            Replace(TENANT, "things", "4", {"set": 4}, {"none": None}),
+            Replace(TENANT, "things", "5", {"set": 5}),
+            Replace(TENANT, "things", "6", {"set": 6}),
+            Replace(TENANT, "things", "7", {"set": 7}, upsert=True),
+        ]
+        assert await self.documents.write(writes) == [True, False, True, True, True, False, True]
+        found = await self.documents.find_many(TENANT, "things", ["1", "3", "4", "6", "7"])
+        assert found == {
+            "1": {"text": "$n"},
+            "3": {"$odd": {"$literal": 1}, "a.b": 2},
+            "4": {"set": 4},
+            "7": {"set": 7},
+        }
+
+    async def test_a_batch_of_large_replaces_is_written_whole(self) -> None:
+        writes = [Replace(TENANT, "things", f"{n}", {"n": n, "text": "x" * 900_000}, upsert=True) for n in range(20)]
+        for _ in range(2):
+            assert await self.documents.write(writes) == [True] * 20
+        found = await self.documents.find_many(TENANT, "things", [f"{n}" for n in range(20)])
+        assert [found[f"{n}"]["n"] for n in range(20)] == list(range(20))
 
     async def test_a_batch_is_applied_in_order_each_on_its_own(self) -> None:
         outcomes = await self.documents.write(

@@ -35,6 +35,7 @@ from atelier_common.documents.port import (
     ServerTime,
     Write,
 )
+from atelier_common.documents.replacing import Shape, shape, together
 from atelier_common.errors import Unavailable
 
 DRIVERS = ("motor", "pymongo")
@@ -47,6 +48,7 @@ _DUPLICATE_KEY = 11000
 _WRITES_AT_ONCE = 500
 _ALONE_AT_ONCE = 16
 _IDS_AT_ONCE = 1000
+_ANSWERS_AT_ONCE = 1000
 
 
 def connect(address: str, database: str, driver: str | None = None, **options: Any) -> "MongoDocuments":
@@ -173,10 +175,58 @@ class MongoDocuments:
         return done.matched_count == 1 or done.upserted_id is not None
 
     async def _write_bulk(self, writes: Sequence[Insert | Replace]) -> list[bool]:
-        """One command for all; what each came to is told by its own errors, by the counts, or by who wrote the documents."""
+        """As few commands as can be; what each write came to is told by the counts, by errors, or by who wrote the documents."""
         stored = [self._stored(write) for write in writes]
-        commands = [_command(write, document) for write, document in zip(writes, stored, strict=True)]
-        refused: list[int] = []
+        outcomes = [False] * len(writes)
+        alike: dict[Shape, list[int]] = {}
+        each: list[int] = []
+        for place, write in enumerate(writes):
+            common = shape(write.guard) if isinstance(write, Replace) else None
+            if common is None:
+                each.append(place)
+            else:
+                alike.setdefault(common, []).append(place)
+        absent: list[int] = []
+        for places in alike.values():
+            absent += await self._replace_together(writes, stored, places, outcomes)
+        if absent:
+            await self._bulk(writes, stored, absent, [InsertOne(stored[place]) for place in absent], outcomes)
+        if each:
+            await self._bulk(writes, stored, each, [_command(writes[n], stored[n]) for n in each], outcomes)
+        return outcomes
+
+    async def _replace_together(
+        self, writes: Sequence[Insert | Replace], stored: Sequence[Body], places: Sequence[int], outcomes: list[bool]
+    ) -> list[int]:
+        """Replace what is there and meets its guard; returns the places of what is not there and has to be inserted."""
+        collection, session = self._database[writes[0].collection], await self._in_session()
+        guards: list[Guard] = [write.guard if isinstance(write, Replace) else {} for write in writes]
+        absent: list[int] = []
+        for part in together(stored, guards, places):
+            done = await collection.update_many(part.filter, part.pipeline, session=session)
+            if done.matched_count == len(part.places):
+                there: set[str] = {stored[place]["_id"] for place in part.places}
+                for place in part.places:
+                    outcomes[place] = True
+            else:
+                there = await self._find_out(writes, stored, part.places, done.matched_count, outcomes)
+            absent += [
+                place
+                for place, write in ((place, writes[place]) for place in part.places)
+                if isinstance(write, Replace) and write.upsert and stored[place]["_id"] not in there
+            ]
+        return absent
+
+    async def _bulk(
+        self,
+        writes: Sequence[Insert | Replace],
+        stored: Sequence[Body],
+        places: Sequence[int],
+        commands: Sequence[Any],
+        outcomes: list[bool],
+    ) -> None:
+        """One command for each place, sent together. What the server refuses for its id may still be a replace."""
+        refused: set[int] = set()
         try:
             done = await self._database[writes[0].collection].bulk_write(
                 commands, ordered=False, session=await self._in_session()
@@ -187,35 +237,37 @@ class MongoDocuments:
             failures = counts["writeErrors"]
             if counts.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failures):
                 raise
-            refused = [one["index"] for one in failures]
+            refused = {places[one["index"]] for one in failures}
         applied = sum(counts[name] for name in ("nInserted", "nMatched", "nUpserted"))
-        outcomes = [True] * len(writes)
+        taken = [place for place in places if place not in refused]
         for place in refused:
             write = writes[place]
             outcomes[place] = isinstance(write, Replace) and await self._write_one(write)
-        if applied + len(refused) < len(writes):
-            await self._find_out(writes, stored, set(refused), applied, outcomes)
-        return outcomes
+        if applied < len(taken):
+            await self._find_out(writes, stored, taken, applied, outcomes)
+        else:
+            for place in taken:
+                outcomes[place] = True
 
     async def _find_out(
         self,
         writes: Sequence[Insert | Replace],
         stored: Sequence[Body],
-        refused: set[int],
+        places: Sequence[int],
         applied: int,
         outcomes: list[bool],
-    ) -> None:
-        """Which of a bulk's replaces met their guards: those whose documents say that we wrote them.
+    ) -> set[str]:
+        """Which of these replaces met their guards: those whose documents say that we wrote them. Returns whose documents exist.
 
         Raises Unavailable where others wrote over some of them before we looked: then nobody can tell.
         """
-        open_places = [place for place in range(len(writes)) if place not in refused]
-        held = await self._find_raw(writes[0].collection, [stored[n]["_id"] for n in open_places])
-        for place in open_places:
-            there = held.get(stored[place]["_id"])
-            outcomes[place] = there is not None and there[_WROTE] == stored[place][_WROTE]
-        if sum(outcomes[place] for place in open_places) != applied:
+        wanted = {"_id": {"$in": [stored[place]["_id"] for place in places]}}
+        held = {one["_id"]: one[_WROTE] for one in await self._all(writes[0].collection, wanted, (_WROTE,))}
+        for place in places:
+            outcomes[place] = held.get(stored[place]["_id"]) == stored[place][_WROTE]
+        if sum(outcomes[place] for place in places) != applied:
             raise Unavailable("others wrote the same documents meanwhile, so it is not known which writes were applied")
+        return set(held)
 
     async def find(self, tenant: str, collection: str, id: str) -> Body | None:
         found = await self._find_raw(collection, [_key(tenant, id)])
@@ -259,16 +311,24 @@ class MongoDocuments:
             bounds |= {} if high is None else {"$lte": high}
             wanted = {field: low if low is not None and low == high else bounds, _TENANT: tenant}
             order = [(field, direction), ("_id", direction)]
-        found = await self._all(collection, wanted, order, limit)
+        found = await self._all(collection, wanted, order=order, limit=limit)
         return [(_id(document["_id"]), _body(document)) for document in found]
 
     async def _all(
-        self, collection: str, wanted: Mapping[str, Any], order: Sequence[tuple[str, int]] = (), limit: int = 0
+        self,
+        collection: str,
+        wanted: Mapping[str, Any],
+        fields: Sequence[str] = (),
+        order: Sequence[tuple[str, int]] = (),
+        limit: int = 0,
     ) -> list[Body]:
+        """``fields``: those that are asked for, ``_id`` with them; all where none is named."""
         with _asking():
-            cursor = self._database[collection].find(wanted, session=await self._in_session())
+            cursor = self._database[collection].find(wanted, list(fields) or None, session=await self._in_session())
             if order:
                 cursor = cursor.sort(list(order)).limit(limit)
+            # Servers send a hundred at first unless told: most answers here are longer, and would take two questions.
+            cursor = cursor.batch_size(min(limit, _ANSWERS_AT_ONCE) or _ANSWERS_AT_ONCE)
             found: list[Body] = await cursor.to_list(None)
         return found
 
