@@ -107,8 +107,10 @@ class Timers:
             try:
                 fired = await self.fire_due()
             except Exception:
+                # What is due now is so still: without a pause this would be asked for as fast as it fails.
                 _log.warning("timers will be looked at again", exc_info=True)
-                fired = 0
+                await asyncio.sleep(_TICK)
+                continue
             if not fired:
                 await self._until_due(rung)
 

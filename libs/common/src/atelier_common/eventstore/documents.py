@@ -11,7 +11,7 @@ import bisect
 import hashlib
 import math
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit
@@ -27,13 +27,13 @@ from atelier_common.eventstore.layout import (
     PARTS,
     SEGMENT_INDEXES,
     SEGMENTS,
-    command_key,
     commit_document,
     commit_id,
     commit_of,
     last_commit_id,
 )
 from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
+from atelier_common.eventstore.recent import RecentCommits
 from atelier_common.eventstore.sequencer import SequencerLoop
 from atelier_common.lease import LEASE_MS
 
@@ -74,6 +74,9 @@ class DocumentEventStore:
         self._new_incarnation = new_incarnation
         self._incarnations: dict[str, str] = {}
         self._known = KnownVersions()
+        self._recent = RecentCommits()
+        self._segments_read: dict[str, int] = {}
+        """How many segments the last full page of a log was read from."""
         self._tenants: list[str] = []
         self._tenants_known_until = -math.inf
         self.changed = Doorbell()
@@ -124,6 +127,7 @@ class DocumentEventStore:
         body: Body = {"incarnation": fresh}
         await self._documents.write([Replace(SYSTEM, LOGS, tenant, body, upsert=True)])
         self._incarnations[tenant] = fresh
+        self._recent.forget()
         return fresh
 
     async def tenants(self) -> list[str]:
@@ -165,6 +169,7 @@ class DocumentEventStore:
                 if inserted:
                     outcomes[index] = Appended(commits[index])
                     self._known.remember(_stream(commits[index]), commits[index].version)
+                    self._recent.remember(commits[index])
             refused |= {_stream(commits[index]) for index in wave if isinstance(outcomes[index], VersionTaken)}
         self.appended.ring()
         return outcomes
@@ -220,25 +225,45 @@ class DocumentEventStore:
         return found
 
     async def find_command(self, tenant: str, stream: str, command_id: str) -> Commit | None:
-        key = command_key(stream, command_id)
-        found = await self._documents.scan(tenant, COMMITS, "command", low=key, high=key, limit=1)
-        return commit_of(tenant, found[0][1]) if found else None
+        # Streams are short, and this is seldom asked: an index of commands would cost every append a quarter of its time.
+        for commit in await self.read_stream(tenant, stream):
+            if commit.command_id == command_id:
+                return commit
+        return None
 
     async def read_log(self, tenant: str, after: int, limit: int = 500) -> list[Commit]:
-        taken: list[Commit] = []
+        taken = self._recent.after(tenant, after, limit)
+        asked = self._segments_read.get(tenant, 0) + 1
+        used = 0
         while len(taken) < limit:
             start = after + len(taken)
-            found = await self._documents.scan(tenant, SEGMENTS, "last", low=start + 1, limit=_SEGMENTS_AT_ONCE)
+            found = await self._documents.scan(tenant, SEGMENTS, "last", low=start + 1, limit=asked)
             placed = _placed([segment for _, segment in found], start, limit - len(taken))
-            documents = await self._documents.find_many(tenant, COMMITS, placed)
-            for id, position in placed.items():
-                if id not in documents:
-                    # The segment is here and the commit is not yet: this reader stops in front of it and comes again.
-                    return taken
-                taken.append(commit_of(tenant, documents[id], position))
-            if not placed or len(found) < _SEGMENTS_AT_ONCE:
+            commits = await self._commits_at(tenant, placed)
+            taken += commits
+            if len(commits) < len(placed) or not placed or len(found) < asked:
                 break
+            used += len(found)
+            asked = min(2 * asked, _SEGMENTS_AT_ONCE)
+        else:
+            self._segments_read[tenant] = min(used, _SEGMENTS_AT_ONCE - 1)
         return taken
+
+    async def _commits_at(self, tenant: str, placed: Mapping[tuple[str, int], int]) -> list[Commit]:
+        """The commits that stand at these positions, in order. It ends in front of one whose segment is here and itself not yet."""
+        known = {slot: self._recent.find(tenant, *slot) for slot in placed}
+        ids = {commit_id(*slot): slot for slot, commit in known.items() if commit is None}
+        for id, document in (await self._documents.find_many(tenant, COMMITS, ids) if ids else {}).items():
+            known[ids[id]] = commit_of(tenant, document)
+        found: list[Commit] = []
+        for slot, position in placed.items():
+            commit = known[slot]
+            if commit is None:
+                break
+            commit.position = position
+            self._recent.remember(commit)
+            found.append(commit)
+        return found
 
     async def head(self, tenant: str) -> int:
         found = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
@@ -257,8 +282,11 @@ class DocumentEventStore:
         # Only commits of the head segment may still be pending; if the head moved on meanwhile, ours has its position
         # now.
         head = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
-        if head and (position := _placed([head[0][1]], head[0][1]["first"] - 1, len(head[0][1]["commits"])).get(id)):
-            return position
+        if head:
+            segment = head[0][1]
+            position = _placed([segment], segment["first"] - 1, len(segment["commits"])).get((stream, version))
+            if position is not None:
+                return position
         document = await self._documents.find(tenant, COMMITS, id)
         return int(document["position"]) if document is not None and "position" in document else None
 
@@ -310,9 +338,9 @@ def _waves(commits: Sequence[Commit]) -> list[list[int]]:
     return waves
 
 
-def _placed(segments: Sequence[Body], after: int, limit: int) -> dict[str, int]:
-    """Commit ids of the segments with their positions after ``after``, dense; ends at the first hole."""
-    placed: dict[str, int] = {}
+def _placed(segments: Sequence[Body], after: int, limit: int) -> dict[tuple[str, int], int]:
+    """(stream, version) of the segments' commits with their positions after ``after``, dense; ends at the first hole."""
+    placed: dict[tuple[str, int], int] = {}
     for segment in segments:
         for position, (stream, version) in enumerate(segment["commits"], segment["first"]):
             if len(placed) == limit:
@@ -321,5 +349,5 @@ def _placed(segments: Sequence[Body], after: int, limit: int) -> dict[str, int]:
                 continue
             if position != after + len(placed) + 1:
                 return placed
-            placed[commit_id(stream, version)] = position
+            placed[(stream, version)] = position
     return placed

@@ -1,6 +1,6 @@
 """How a log lies in documents: which collections, which ids, which fields.
 
-- ``log.commits``, by stream and version: ``stream version body command``; ``opened`` on version 1; ``pending`` until
+- ``log.commits``, by stream and version: ``stream version body``; ``opened`` on version 1; ``pending`` until
   the commit is seen to stand in a segment, from then on ``position``.
 - ``log.segments``, by number: ``number first last commits``, the positions first..last given to these (stream,
   version).
@@ -18,7 +18,7 @@ SEGMENTS = "log.segments"
 PARTS = "log.parts"
 LOGS = "logs"
 
-COMMIT_INDEXES = ("command", "opened", "pending")
+COMMIT_INDEXES = ("opened", "pending")
 SEGMENT_INDEXES = ("last",)
 
 _SEPARATOR = "\x1f"
@@ -35,10 +35,6 @@ def last_commit_id(stream: str) -> str:
     return f"{stream}{_SEPARATOR}{'9' * _DIGITS}"
 
 
-def command_key(stream: str, command_id: str) -> str:
-    return f"{stream}{_SEPARATOR}{command_id}"
-
-
 def segment_id(number: int) -> str:
     return f"{number:012d}"
 
@@ -52,7 +48,6 @@ def commit_document(commit: Commit, since: int) -> Body:
         "stream": commit.stream,
         "version": commit.version,
         "body": commit.body().decode(),
-        "command": command_key(commit.stream, commit.command_id),
         "pending": since,
     }
     if commit.version == 1:

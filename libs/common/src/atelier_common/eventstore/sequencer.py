@@ -7,30 +7,40 @@ on one thing alone, that of two inserts of segment k+1 one fails:
 2. clear the pending flag of exactly the commits stored in k (those of earlier segments were cleared before k was
    written);
 3. read what is pending: nothing of it stands in any segment up to k;
-4. insert segment k+1. If somebody else has written it, or the outcome is unknown: start over. Nothing is cleared from
-   memory.
+4. insert segment k+1. If somebody else has written it, or the outcome is unknown: start over, with what is stored.
+
+Whoever wrote segment k+1 clears its flags at once, from what it has read of these commits. That a segment's flags are cleared, once
+the database has acknowledged it, is so for ever: who remembers it of k need not look again in step 2.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from atelier_common.documents.port import Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
+from atelier_common.eventstore.known import KnownVersions
 from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id, commit_of, segment_id
 from atelier_common.lease import Lease, lead
 from atelier_common.telemetry import names, tracing
 
-BATCH = 500
+BATCH = 1_000
 _log = logging.getLogger(__name__)
 
 
 class Sequencer:
-    """Sequences one tenant's log. Any number may run at once; each :meth:`step` is safe on its own."""
+    """Sequences one tenant's log. Any number may run at once; each :meth:`step` is safe on its own.
+
+    What is remembered from step to step stays true: the last segment of which every flag is known to be cleared, and how far
+    streams are known to have their positions.
+    """
 
     def __init__(self, documents: Documents, tenant: str) -> None:
         self._documents = documents
         self._tenant = tenant
+        self._cleared = 0
+        self._placed = KnownVersions()
+        self._more = False
 
     async def step(self) -> int:
         """One round; the number of commits that got their positions by it. 0: nothing is pending, or another was
@@ -38,31 +48,40 @@ class Sequencer:
 
         Raises what the database raises; then the outcome is unknown and the next round finds out.
         """
-        if not await self._documents.scan(self._tenant, COMMITS, "pending", limit=1):
+        # After a round that took something more is likely: the head is read at once then.
+        if not self._more and not await self._documents.scan(self._tenant, COMMITS, "pending", limit=1):
             return 0
+        self._more = False
         found = await self._documents.scan(self._tenant, SEGMENTS, limit=1, descending=True)
         head: Body = found[0][1] if found else {"number": 0, "last": 0, "commits": [], "first": 1}
-        if not await self._clear(head):
+        if head["number"] != self._cleared and not await self._clear_stored(head):
             return 0
+        self._cleared = head["number"]
         pending = await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH)
         batch = await self._takeable(pending)
         if not batch:
             return 0
         number, first = head["number"] + 1, head["last"] + 1
-        segment: Body = {"number": number, "first": first, "last": first + len(batch) - 1, "commits": batch}
+        segment: Body = {"number": number, "first": first, "last": first + len(batch) - 1, "commits": list(batch)}
         traces = (commit_of(self._tenant, body).trace for _, body in pending)
         with tracing.batch_span(names.SPAN_SEQUENCE, traces, {names.COMMIT_COUNT: len(batch)}):
             (won,) = await self._documents.write([Insert(self._tenant, SEGMENTS, segment_id(number), segment)])
             if won:
-                await self._clear(segment)
+                await self._clear({commit_id(*key): body for key, body in batch.items()}, _positions(segment))
+                self._cleared, self._more = number, True
+                for stream, version in batch:
+                    self._placed.remember((self._tenant, stream), version)
         return len(batch) if won else 0
 
-    async def _clear(self, segment: Body) -> bool:
-        """Note in each commit of the segment its position in place of the flag. False if one could not be read."""
-        positions = {
-            commit_id(stream, version): at for at, (stream, version) in enumerate(segment["commits"], segment["first"])
-        }
+    async def _clear_stored(self, segment: Body) -> bool:
+        """Clear what a segment holds. False if one of its commits could not be read."""
+        positions = _positions(segment)
         documents = await self._documents.find_many(self._tenant, COMMITS, positions)
+        await self._clear(documents, positions)
+        return len(documents) == len(positions)
+
+    async def _clear(self, documents: Mapping[str, Body], positions: Mapping[str, int]) -> None:
+        """Note in each of these commits its position in place of the flag."""
         writes: list[Write] = []
         for id, document in documents.items():
             if "pending" in document:
@@ -72,38 +91,42 @@ class Sequencer:
         if writes:
             # A guard that is not met says that another sequencer has cleared this one already, to the same position.
             await self._documents.write(writes)
-        return len(documents) == len(positions)
 
-    async def _takeable(self, pending: Sequence[tuple[str, Body]]) -> list[tuple[str, int]]:
-        """(stream, version) of those whose predecessor is taken too or has its position, each after its predecessor.
+    async def _takeable(self, pending: Sequence[tuple[str, Body]]) -> dict[tuple[str, int], Body]:
+        """Those whose predecessor is taken too or has its position, each after its predecessor, by stream and version.
 
         A scan is no snapshot: it may show a commit and have missed the one before it. Such a predecessor is fetched
         and, if it still waits, taken along.
         """
-        waiting = {(body["stream"], body["version"]) for _, body in pending}
-        placed: set[tuple[str, int]] = set()
-        asked = _missing(waiting, placed)
+        bodies = {(str(body["stream"]), int(body["version"])): body for _, body in pending}
+        waiting = set(bodies)
+        asked = self._missing(waiting)
         while asked:
             ids = {commit_id(*key): key for key in asked}
             found = await self._documents.find_many(self._tenant, COMMITS, ids)
             for id, key in ids.items():
                 if id in found and "pending" not in found[id]:
-                    placed.add(key)
+                    self._placed.remember((self._tenant, key[0]), key[1])
                 elif id in found:
                     waiting.add(key)
+                    bodies[key] = found[id]
                 else:
                     waiting.difference_update([later for later in waiting if later[0] == key[0] and later[1] > key[1]])
-            asked = _missing(waiting, placed)
+            asked = self._missing(waiting)
         oldest: dict[str, int] = {}
         for _, body in pending:
             oldest.setdefault(body["stream"], len(oldest))
-        return sorted(waiting, key=lambda key: (oldest[key[0]], key))
+        return {key: bodies[key] for key in sorted(waiting, key=lambda key: (oldest[key[0]], key))}
+
+    def _missing(self, waiting: set[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Predecessors of which it is not known whether they wait or have their position."""
+        predecessors = {(stream, version - 1) for stream, version in waiting if version > 1} - waiting
+        return {key for key in predecessors if not self._placed.reaches((self._tenant, key[0]), key[1])}
 
 
-def _missing(waiting: set[tuple[str, int]], placed: set[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Predecessors of which it is not known whether they wait or have their position."""
-    predecessors = {(stream, version - 1) for stream, version in waiting if version > 1}
-    return predecessors - waiting - placed
+def _positions(segment: Body) -> dict[str, int]:
+    """The position of each commit of a segment, by the commit's id."""
+    return {commit_id(stream, version): at for at, (stream, version) in enumerate(segment["commits"], segment["first"])}
 
 
 class SequencerLoop:
