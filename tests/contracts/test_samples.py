@@ -69,8 +69,8 @@ def unset_fields(message: Message, at: str = "") -> Iterator[str]:
                 yield from unset_fields(part, f"{at}{field.name}.")
 
 
-def test_there_are_ten_contract_events_and_each_says_where_it_travels() -> None:
-    assert len(EVENTS) == 10
+def test_there_are_eleven_contract_events_and_each_says_where_it_travels() -> None:
+    assert len(EVENTS) == 11
     for ce_type, message in EVENTS.items():
         event = message.DESCRIPTOR.GetOptions().Extensions[contract_pb2.contract_event]
         service = message.DESCRIPTOR.full_name.split(".")[1]

@@ -94,6 +94,9 @@ class Parking:
         found = await self._documents.scan(tenant, PARKED, "_id", low, high, limit=100_000)
         return [ParkedKey(body["consumer"], body["key"], body["reason"], body["since"]) for _, body in found]
 
+    async def is_parked(self, tenant: str, consumer: str, key: str) -> bool:
+        return await self._documents.find(tenant, PARKED, _id(consumer, key)) is not None
+
     async def release(self, tenant: str, parked: ParkedKey, epoch: int = 0) -> bool:
         """Forget that the key is parked; False if it was not, not since this position, or by a later leader."""
         id = _id(parked.consumer, parked.key)

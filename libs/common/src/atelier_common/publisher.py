@@ -27,11 +27,15 @@ _PUBLISHED = metrics.counter(names.METRIC_PUBLISHED)
 
 @dataclass(frozen=True, slots=True)
 class ContractEvent:
-    """What a neighbour is told: a CloudEvents type, its protobuf message and, if it helps a filter, a subject."""
+    """What a neighbour is told: a CloudEvents type, its protobuf message and, if it helps a filter, a subject.
+
+    ``together``, a function of the event's stream, keeps several streams in one order: all that carries it goes to one partition.
+    """
 
     type: str
     message: ProtobufMessage
     subject: str = ""
+    together: str = ""
 
 
 Translate = Callable[[RecordedEvent], ContractEvent | None]
@@ -212,7 +216,7 @@ class ContractLog:
                 trace=event.trace,
                 payload=said.message.SerializeToString(deterministic=True),
             )
-            made.append((place, encode(envelope)))
+            made.append((place, encode(envelope, said.together)))
             previous = place
         return made
 

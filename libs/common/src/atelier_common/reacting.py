@@ -1,18 +1,17 @@
 """The runner of one reaction: events of the log in, commands executed, cursor moved."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 
-from atelier_common.commands import Commands, Request
-from atelier_common.commit import Commit, Context, RecordedEvent
+from atelier_common.carrying_out import Refusals, carry_out
+from atelier_common.commands import Commands
+from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.documents.port import Documents
-from atelier_common.errors import AtelierError, CommandIdReused, ConcurrencyConflict, Unavailable
+from atelier_common.errors import ConcurrencyConflict, Unavailable
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
-from atelier_common.ids import derive_id
 from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import ReadModel
@@ -97,6 +96,9 @@ class ReactionRunner:
             if not await self._parking.release(tenant, ParkedKey(self.follower.name, stream, "", since), self._epoch):
                 raise Unavailable(f"{stream} is watched over by a later leader; unpark where it is led")
 
+    async def _carry_out(self, tenant: str, issues: Sequence[Issue]) -> Refusals:
+        return await carry_out(self._commands, tenant, self.follower.name, self.reaction.name, issues)
+
     async def _parked_streams(self, tenant: str) -> dict[str, int]:
         if tenant not in self._parked:
             found = await self._parking.take_over(tenant, self.follower.name, self._epoch)
@@ -137,7 +139,7 @@ class ReactionRunner:
             await self._parking.park(tenant, ParkedKey(self.follower.name, stream, reason, position), self._epoch)
             parked[stream] = position
 
-    async def _react(self, tenant: str, events: Sequence[RecordedEvent]) -> dict[tuple[str, int], Exception]:
+    async def _react(self, tenant: str, events: Sequence[RecordedEvent]) -> Refusals:
         """What stopped which stream at which position."""
         try:
             issues = await self.reaction.react(events)
@@ -146,40 +148,9 @@ class ReactionRunner:
         except Exception as error:
             if len(events) == 1:
                 return {(events[0].stream, events[0].position): error}
-            stopped: dict[tuple[str, int], Exception] = {}
+            stopped: Refusals = {}
             for event in events:  # find the one that fails; the rest must not wait for it
                 if not any(stream == event.stream for stream, _ in stopped):
                     stopped.update(await self._react(tenant, [event]))
             return stopped
         return await self._carry_out(tenant, issues)
-
-    async def _carry_out(self, tenant: str, issues: Sequence[Issue]) -> dict[tuple[str, int], Exception]:
-        requests: list[Request] = []
-        ordinals: dict[tuple[str, str], int] = defaultdict(int)
-        for issue in issues:
-            cause = issue.cause
-            slot = (cause.id, f"{issue.decider.category}/{issue.key}")
-            command_id = derive_id(tenant, cause.id, f"{self.reaction.name}>{slot[1]}", ordinals[slot])
-            ordinals[slot] += 1
-            context = Context(
-                tenant,
-                f"reaction:{self.reaction.name}",
-                command_id,
-                cause.recorded_at,
-                cause.correlation_id,
-                (*(event.id for event in issue.also), cause.id),
-                cause.trace,
-            )
-            requests.append(Request(issue.decider, issue.key, issue.command, context))
-        stopped: dict[tuple[str, int], Exception] = {}
-        # Where the domain refuses what an event caused, what later events of its stream cause has to wait.
-        lanes = [(issue.cause.stream, issue.cause.position) for issue in issues]
-        outcomes = await self._commands.execute_many(requests, lanes)
-        for issue, outcome in zip(issues, outcomes, strict=True):
-            if isinstance(outcome, Unavailable | ConcurrencyConflict):
-                raise outcome
-            if isinstance(outcome, AtelierError) and not isinstance(outcome, CommandIdReused):
-                # The same cause has commanded this stream before where the id is known: that is done, not refused.
-                for event in (*issue.also, issue.cause):
-                    stopped.setdefault((event.stream, event.position), outcome)
-        return stopped

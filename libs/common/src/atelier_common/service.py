@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from atelier_common.asking import Work
 from atelier_common.backfill import Backfill
 from atelier_common.bus.port import Bus
 from atelier_common.clock import Clock
@@ -25,10 +26,14 @@ from atelier_common.publisher import Publisher, Translate
 from atelier_common.reacting import ReactionRunner
 from atelier_common.reaction import Reaction
 from atelier_common.rebuilding import Builds
+from atelier_common.reminding import Reminder
 from atelier_common.timers import TimerHandler, Timers
 from atelier_common.watching import LogWatch
+from atelier_common.working import Worker
 
 _PATIENCE_SECONDS = 1.0
+_DRAIN_SECONDS = 3.0
+"""What work under way has to end in when the service stops; a solver that takes longer is given up, and others take it up."""
 _log = logging.getLogger("atelier.service")
 
 
@@ -71,6 +76,7 @@ class Service:
         self._owner = owner or str(uuid.uuid4())
         self._lease_ms = lease_ms
         self._reactors: dict[str, ReactionRunner] = {}
+        self._workers: dict[str, Worker] = {}
         self._subscriptions: list[Subscription] = []
         self.publisher: Publisher | None = None
         self.consumer: Consumer | None = None
@@ -93,6 +99,16 @@ class Service:
             [self.builds.models[name] for name in reaction.after],
             self._watch,
         )
+
+    def work(self, work: Work) -> ReadModel:
+        """Do this work, shared with the other processes of the service; returns what waits of it.
+
+        :meth:`publish` must let its askings leave: by the bus the processes learn whose turn it is.
+        """
+        model = self.project(work.waiting)
+        worker = Worker(self.name, work, self.store, self.documents, self.registry, self.commands, self._bus, model)
+        self._workers[worker.name] = worker
+        return model
 
     def publish(self, translate: Translate, types: frozenset[str] | None = None) -> None:
         """Let contract events leave, as ``translate`` builds them, from stored events of these types; None: of any."""
@@ -120,6 +136,12 @@ class Service:
         return self._subscriptions
 
     @property
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        """The topics of every group that processes of this service are members of."""
+        neighbours = {group_of(self.name, one.source): one.topics for one in self._subscriptions}
+        return neighbours | {worker.group: (worker.topic,) for worker in self._workers.values()}
+
+    @property
     def models(self) -> Mapping[str, ReadModel]:
         return self.builds.models
 
@@ -138,6 +160,8 @@ class Service:
                 self.name, self.store, self.documents, self.registry, self._bus, self._subscriptions, self._backfills
             )
             self._begin("consumer", self.consumer.run())
+        for worker in self._workers.values():
+            self._begin(worker.name, worker.run())
         self._begin(
             "followers", lead(Lease(self.documents, lease_of(self.name), self._owner, self._lease_ms), self._follow)
         )
@@ -156,6 +180,10 @@ class Service:
                 group.create_task(self._catch_up_parked())
                 if self.publisher is not None:
                     group.create_task(self.publisher.run(epoch))
+                    for name, worker in self._workers.items():
+                        model = self.models[worker.work.waiting.name]
+                        reminder = Reminder(worker, model, self.store, self.publisher.contracts, self._bus)
+                        group.create_task(reminder.run(epoch), name=name)
                 group.create_task(self.timers.run(epoch))
                 await self.builds.lead(group, epoch)
         finally:
@@ -176,6 +204,9 @@ class Service:
             if runner.follower.name == consumer:
                 await runner.unpark(tenant, key)
                 return
+        if consumer in self._workers:
+            await self._workers[consumer].unpark(tenant, key)
+            return
         if self.consumer is not None and self.consumer.name == consumer:
             await self.consumer.unpark(tenant, key)
             return
@@ -195,18 +226,20 @@ class Service:
             _log.warning("%s: what is parked cannot be looked at; it waits for an operator", self.name, exc_info=True)
             return
         for tenant, entry in waiting:
-            runner = runners.get(entry.consumer)
-            if runner is None or not entry.reason.startswith(UnknownEventType.__name__):
+            runner, worker = runners.get(entry.consumer), self._workers.get(entry.consumer)
+            unparking = runner or worker
+            if unparking is None or not entry.reason.startswith(UnknownEventType.__name__):
                 continue
-            while runner.follower.position(tenant) < entry.since:
+            while runner is not None and runner.follower.position(tenant) < entry.since:
                 await asyncio.sleep(0.02)
             try:
-                await runner.unpark(tenant, entry.key)
+                await unparking.unpark(tenant, entry.key)
             except Exception as error:
                 _log.warning("%s stays parked: %s", entry.consumer, type(error).__name__)
 
     async def backlog(self) -> int:
-        """How many commits the slowest follower of each log has before it; 0: all is applied, reacted to and published.
+        """How many commits the slowest follower of each log has before it, and how many askings wait in any process; 0: all is
+        applied, reacted to, published and worked off, but for what is parked.
 
         Says nothing of what is on its way in. Where another process leads, it is told by the durable cursors.
         """
@@ -220,7 +253,12 @@ class Service:
                 saved = await self.documents.find_many(tenant, CURSORS, names)
                 positions = [int(saved[name]["position"]) if name in saved else 0 for name in names]
             left += max((head - position for position in positions), default=0)
+            left += sum((await self.waiting(tenant)).values())
         return left
+
+    async def waiting(self, tenant: str) -> dict[str, int]:
+        """How many askings of each work wait, in whatever process, those of parked keys apart."""
+        return {worker.work.name: await worker.left(tenant) for worker in self._workers.values()}
 
     async def lags(self) -> dict[str, int]:
         """How many commits each follower has before it, in all logs together; empty where another process leads."""
@@ -239,7 +277,7 @@ class Service:
         return lease is not None and lease["owner"] != ""
 
     async def idle(self) -> bool:
-        """Whether nothing in the log waits for a follower."""
+        """Whether nothing in the log waits for a follower or a worker."""
         return await self.backlog() == 0
 
     def _followers(self) -> list[Follower]:
@@ -251,6 +289,7 @@ class Service:
 
     async def stop(self) -> None:
         """Stop following and close the log. What was accepted stays; what was under way is taken up at the next start."""
+        await asyncio.gather(*(worker.drain(_DRAIN_SECONDS) for worker in self._workers.values()))
         if self._leading:
             await self._save_cursors()
         for task in self._tasks:

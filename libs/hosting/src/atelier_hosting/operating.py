@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from atelier_common.clock import Clock, SimulatedClock
-from atelier_common.consumer import group_of
 from atelier_common.errors import InvalidInput, NotFound
 from atelier_common.http.kit import CallerDep, JsonResponse, require
 from atelier_common.service import Service
@@ -86,7 +85,7 @@ def routes(operated: Operated) -> APIRouter:
                     "incarnation": await service.store.incarnation(caller.tenant),
                     "backlog": await service.backlog(),
                     "projections": sorted(service.models),
-                    "reads": {group_of(name, one.source): one.topics for one in service.subscriptions},
+                    "reads": dict(service.reads),
                 }
             )
         return JsonResponse({"logs": found})

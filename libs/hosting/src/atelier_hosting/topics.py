@@ -19,6 +19,7 @@ def declared() -> tuple[Topic, ...]:
         Topic("assessment.mastery", 24, settings=_A_MONTH),
         Topic("pathing.framework", 1, settings=_A_MONTH),
         Topic("pathing.path", 12, settings=_A_MONTH),
+        Topic("scheduling.planning", 12, settings=_A_MONTH),
         Topic("scheduling.plan", 6, settings=_A_MONTH),
         Topic("scheduling.obligation", 6, settings=_A_MONTH),
         *map(bell_topic, ("profile", "assessment", "pathing", "scheduling")),

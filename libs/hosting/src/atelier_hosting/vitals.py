@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from atelier_common.bus.kafka import KafkaBus
-from atelier_common.consumer import CONSUMER, group_of
+from atelier_common.consumer import CONSUMER
 from atelier_common.documents.port import SYSTEM, Documents
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.lease import LEASES
@@ -23,6 +23,7 @@ _PATIENCE_SECONDS = 5.0
 _FOLLOWER_LAG = metrics.gauge(names.METRIC_FOLLOWER_LAG, "{commit}")
 _CONSUMER_LAG = metrics.gauge(names.METRIC_CONSUMER_LAG, "{message}")
 _CONSUMER_AGE = metrics.gauge(names.METRIC_CONSUMER_SECONDS, "s")
+_WAITING = metrics.gauge(names.METRIC_WAITING, "{asking}")
 _PENDING_AGE = metrics.gauge(names.METRIC_PENDING_SECONDS, "s")
 _PARKED = metrics.gauge(names.METRIC_PARKED, "{key}")
 _LEASE_HELD = metrics.gauge(names.METRIC_LEASE_HELD, "{lease}")
@@ -46,6 +47,7 @@ class Vitals:
         self._looks: dict[Look, tuple[Gauge, ...]] = {
             self._followers: (_FOLLOWER_LAG,),
             self._pending: (_PENDING_AGE,),
+            self._waiting: (_WAITING,),
             self._parked: (_PARKED,),
             self._leases: (_LEASE_HELD, _LEASE_EPOCH),
             self._consumers: (_CONSUMER_LAG, _CONSUMER_AGE),
@@ -80,6 +82,14 @@ class Vitals:
         oldest = min((since for since in waiting if since is not None), default=None)
         return {_PENDING_AGE: [(_age(oldest), {})]}
 
+    async def _waiting(self) -> Mapping[Gauge, list[Reading]]:
+        if not self._service.leading:
+            return {}
+        waiting = Counter[str]()
+        for tenant in await self._store.tenants():
+            waiting.update(await self._service.waiting(tenant))
+        return {_WAITING: [(count, {names.WORK: work}) for work, count in waiting.items()]}
+
     async def _parked(self) -> Mapping[Gauge, list[Reading]]:
         if not self._service.leading:
             return {}
@@ -96,7 +106,7 @@ class Vitals:
         }
 
     async def _consumers(self) -> Mapping[Gauge, list[Reading]]:
-        groups = {group_of(self._service.name, one.source) for one in self._service.subscriptions}
+        groups = self._service.reads.keys()
         lags: list[Reading] = []
         ages: list[Reading] = []
         for one in await self._bus.waiting():

@@ -17,6 +17,7 @@ from atelier_common.grpc.kit import GrpcService
 from atelier_common.http.kit import create_app
 from atelier_common.lease import LEASE_MS
 from atelier_common.privacy.keysource import KeySource
+from atelier_common.reading_events import EventReader
 from atelier_common.security.tokens import TokenVerifier
 from atelier_common.service import Service
 from fastapi import APIRouter, FastAPI
@@ -31,6 +32,7 @@ from atelier_scheduling.planning.process import SolverProcess
 from atelier_scheduling.planning.published_copies import PublishedCopies
 from atelier_scheduling.planning.published_file import PublishedTimetables
 from atelier_scheduling.planning.reading import Library, Models
+from atelier_scheduling.planning.repairs import Repairs
 from atelier_scheduling.projections import neighbours
 from atelier_scheduling.projections.decisions import OBLIGATIONS, OVERRIDES
 from atelier_scheduling.projections.plans import PLANS
@@ -44,6 +46,7 @@ from atelier_scheduling.reactions.when_plan_proposed_then_await_cut_off import (
     when_plan_proposed_then_await_cut_off,
 )
 from atelier_scheduling.reactions.when_plan_published_then_owe import when_plan_published_then_owe
+from atelier_scheduling.reactions.when_planning_asked_then_plan import when_planning_asked_then_plan
 from atelier_scheduling.reactions.when_site_described_then_plan_in_rounds import (
     CADENCE,
     at_cadence,
@@ -142,12 +145,13 @@ def build(
         return await desk.titles(tenant, plan)
 
     files = PublishedTimetables(published, titles)
-    service.react(when_facts_changed_then_repair(planner, library, models))
+    asked = when_planning_asked_then_plan(planner, Repairs(planner, library), models, EventReader(store, REGISTRY))
+    service.react(when_facts_changed_then_repair(models, service.work(asked)))
     service.react(when_plan_proposed_then_await_cut_off(service.timers, library))
     service.react(when_plan_published_then_owe(library, models, files))
     service.react(when_site_described_then_plan_in_rounds(service.timers, library))
     service.on_timer(CUT_OFF, at_cut_off(service.commands, planner, library))
-    service.on_timer(CADENCE, at_cadence(service.timers, service.commands, planner, library))
+    service.on_timer(CADENCE, at_cadence(service.timers, service.commands, library))
     service.publish(translate, TYPES)
 
     copies = PublishedCopies(store, library, publications, files, clock)

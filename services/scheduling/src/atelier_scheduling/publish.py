@@ -1,4 +1,4 @@
-"""What leaves the scheduling service: plans proposed, published and superseded, and what is owed."""
+"""What leaves the scheduling service: what planning is asked for, plans proposed, published and superseded, and what is owed."""
 
 from atelier.scheduling.v1 import events_pb2 as contract
 from atelier_common.commit import RecordedEvent
@@ -6,9 +6,12 @@ from atelier_common.publisher import ContractEvent
 
 from atelier_scheduling.domain.obligation import ObligationOwed
 from atelier_scheduling.domain.plan import Figures, Moved, PlanProposed, PlanPublished, PlanSuperseded
+from atelier_scheduling.domain.planning import PlanningAsked
 from atelier_scheduling.domain.registry import REGISTRY
 
-TYPES = frozenset(REGISTRY.name_of(event) for event in (PlanProposed, PlanPublished, PlanSuperseded, ObligationOwed))
+TYPES = frozenset(
+    REGISTRY.name_of(event) for event in (PlanProposed, PlanPublished, PlanSuperseded, ObligationOwed, PlanningAsked)
+)
 """The stored types of which :func:`translate` lets anything leave."""
 _REASONS = {
     "cadence": contract.PLAN_REASON_CADENCE,
@@ -58,8 +61,22 @@ def translate(recorded: RecordedEvent) -> ContractEvent | None:
             return ContractEvent("atelier.scheduling.plan.v1.superseded", message, week)
         case ObligationOwed() as event:
             return ContractEvent("atelier.scheduling.obligation.v1.owed", _owed(event))
+        case PlanningAsked() as event:
+            # A site's askings of all days go to one partition: one process at a time plans for it, and keeps what it holds of it.
+            asked = "atelier.scheduling.planning.v1.asked"
+            return ContractEvent(asked, _asked(event), event.site_id, together=event.site_id)
         case _:
             return None
+
+
+def _asked(event: PlanningAsked) -> contract.PlanningAsked:
+    return contract.PlanningAsked(
+        site_id=event.site_id,
+        week=event.week or None,
+        reason=_REASONS.get(event.reason, contract.PLAN_REASON_UNSPECIFIED),
+        causes=len(event.causes),
+        asked_at_ms=event.asked_at,
+    )
 
 
 def _proposed(site_id: str, week: str, event: PlanProposed) -> contract.PlanProposed:

@@ -11,6 +11,7 @@ from atelier_common.events import StoredEvent
 from atelier_scheduling.domain.obligation import OBLIGATION
 from atelier_scheduling.domain.override import OVERRIDE
 from atelier_scheduling.domain.plan import PLAN
+from atelier_scheduling.domain.planning import PLANNING
 from atelier_scheduling.domain.site import SITE
 from atelier_scheduling.engine.rules import Obligation
 from atelier_scheduling.publish import translate
@@ -19,7 +20,7 @@ SAMPLES: dict[str, Any] = {
     sample["type"]: sample
     for sample in json.loads((Path(__file__).parents[1] / "domain" / "stored_events.json").read_text())
 }
-DECIDERS = {decider.category: decider for decider in (SITE, PLAN, OVERRIDE, OBLIGATION)}
+DECIDERS = {decider.category: decider for decider in (SITE, PLAN, OVERRIDE, OBLIGATION, PLANNING)}
 PLAN_STREAM = "plan/school:north:2026-W38"
 
 
@@ -90,6 +91,14 @@ def test_what_is_owed_leaves_addressed_to_a_learner_or_an_adult() -> None:
     assert to_adult.kind == contract.OBLIGATION_KIND_ADULT_CONTRACT
 
 
+def test_an_asking_leaves_with_its_site_and_keeps_the_order_of_the_site() -> None:
+    said = translated("planning.asked", "planning/school:north:2026-09-09", site_id="school:north")
+    assert (said.type, said.together) == ("atelier.scheduling.planning.v1.asked", "school:north")
+    assert (said.message.site_id, said.message.causes, said.message.HasField("week")) == ("school:north", 2, False)
+    whole = translated("planning.asked", week="2026-W38", reason="cadence", causes=[]).message
+    assert (whole.week, whole.reason) == ("2026-W38", contract.PLAN_REASON_CADENCE)
+
+
 @pytest.mark.parametrize(
     "kind", sorted(set(Obligation) - {Obligation.TEST, Obligation.OTHER_NEED, Obligation.OVERRIDE})
 )
@@ -100,7 +109,7 @@ def test_every_obligation_of_the_engine_has_a_kind_in_the_contract(kind: str) ->
 
 @pytest.mark.parametrize(
     "name",
-    sorted(set(SAMPLES) - {"plan.proposed", "plan.published", "plan.superseded", "obligation.owed"}),
+    sorted(set(SAMPLES) - {"plan.proposed", "plan.published", "plan.superseded", "obligation.owed", "planning.asked"}),
 )
 def test_nothing_else_leaves(name: str) -> None:
     assert translated(name) is None

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from atelier.scheduling.v1 import events_pb2 as contract
+from atelier_common.ids import event_id
 from atelier_scheduling.domain.plan import PlanProposed, PlanRefused
 from atelier_scheduling.engine import wire
 from atelier_scheduling.engine.applying import apply_changes
@@ -86,7 +87,10 @@ async def test_a_path_event_is_answered_by_a_repair_that_names_it_and_moves_whom
     store = town.world.scheduling.service.store
     commits = await store.read_log(town.tenant, 0, 1000)
     plan_commit = next(one for one in commits if one.stream.startswith("plan/") and one.version == 2)
-    assert plan_commit.causation_ids == (cause,)
+    (asking,) = [one for one in commits if one.stream.startswith("planning/")]
+    asked = event_id(await store.incarnation(town.tenant), asking.stream, asking.version, 0)
+    assert (asking.causation_ids, plan_commit.causation_ids) == ((cause,), (asked,))
+    assert asking.correlation_id == plan_commit.correlation_id
     said = town.heard(contract.PlanProposed)[-1]
     assert (list(said.cause_event_ids), said.reason) == ([cause], contract.PLAN_REASON_PATH)
 

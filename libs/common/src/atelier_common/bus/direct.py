@@ -2,7 +2,7 @@
 
 What makes a message durable is the consumers' own logs: publishing is acknowledged when every group of the topic has committed
 the message, which a consumer does after it has appended or parked it. A crash before that leaves the publisher's cursor where
-it was; the message is published again and those who had it drop it.
+it was; the message is published again and those who had it drop it. A group that keeps account of its own is not waited for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class DirectBus(MemoryBus):
             self.expect(group, topics)
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
-        """Returns when every group has committed them. Raises Unavailable when the bus closes meanwhile."""
+        """Returns when every group that is waited for has committed them. Raises Unavailable when the bus closes meanwhile."""
         for start in range(0, len(messages), self._capacity):
             await self._hand_over(topic, messages[start : start + self._capacity])
 
@@ -42,17 +42,25 @@ class DirectBus(MemoryBus):
         end = self._append(topic, messages)[0] if messages else partition.first
         while True:
             rung = self._committed.listen()
-            if self._forget_committed(topic) >= end:
+            self._forget_committed(topic)
+            if self._committed_by(topic, waited_for=True) >= end:
                 return
             await Doorbell.wait(rung, 1.0)
             self._check_open()
 
-    def _forget_committed(self, topic: str) -> int:
-        """Drop what every group has committed; the offset of the first message that is left."""
-        partition = self._topic(topic)[0]
-        reading = [group for group in self._groups.values() if topic in group.topics]
-        done = min((group.committed.get((topic, 0), 0) for group in reading), default=partition.end)
+    def _forget_committed(self, topic: str) -> None:
+        """Drop what every group has committed."""
+        partition, done = self._topic(topic)[0], self._committed_by(topic, waited_for=False)
         while partition.messages and partition.first < done:
             partition.messages.popleft()
             partition.first += 1
-        return done
+
+    def _committed_by(self, topic: str, *, waited_for: bool) -> int:
+        """The offset before which every group has committed everything, or every group that is ``waited_for``."""
+        reading = [
+            group
+            for group in self._groups.values()
+            if topic in group.topics and not (waited_for and group.keeps_account)
+        ]
+        end = self._topic(topic)[0].end
+        return min((group.committed.get((topic, 0), 0) for group in reading), default=end)

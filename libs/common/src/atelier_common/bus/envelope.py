@@ -79,14 +79,17 @@ class Envelope:
 
     @property
     def key(self) -> str:
-        """Partition key: order is kept per tenant and stream."""
+        """Partition key, unless the publisher names a wider one: order is kept per tenant and stream."""
         return f"{self.tenant}/{self.stream}"
 
 
-def encode(envelope: Envelope) -> Message:
-    """The message that carries an event. Attributes without a value are left out, as the specification asks."""
+def encode(envelope: Envelope, together: str = "") -> Message:
+    """The message that carries an event. Attributes without a value are left out, as the specification asks.
+
+    ``together`` names what keeps its stream in order with other streams; without it the stream is in order by itself.
+    """
     version, ordinal = envelope.place
-    key = envelope.key
+    key = f"{envelope.tenant}/{together}" if together else envelope.key
     headers = [
         _CONTENT,
         _SPECIFICATION,

@@ -156,7 +156,7 @@ class KafkaBus:
                 raise Unavailable(f"Kafka did not take it: {type(error).__name__}") from error
             raise
 
-    def expect(self, _group: str, _topics: Sequence[str]) -> None:
+    def expect(self, _group: str, _topics: Sequence[str], *, keeps_account: bool = False) -> None:
         """Kafka keeps what nobody has read yet; a new group begins at the oldest message."""
 
     def subscribe(self, group: str, topics: Sequence[str]) -> "KafkaSubscription":

@@ -34,6 +34,7 @@ class _Partition:
 @dataclass(slots=True)
 class _Group:
     topics: set[str] = field(default_factory=set)
+    keeps_account: bool = False
     members: list["MemorySubscription"] = field(default_factory=list)
     committed: dict[Place, int] = field(default_factory=dict)
     arrived: Doorbell = field(default_factory=Doorbell)
@@ -59,9 +60,11 @@ class MemoryBus:
         self._rebalance(group)
         return member
 
-    def expect(self, group: str, topics: Sequence[str]) -> None:
+    def expect(self, group: str, topics: Sequence[str], *, keeps_account: bool = False) -> None:
         """Make a group known before its first member comes."""
-        self._groups.setdefault(group, _Group()).topics.update(topics)
+        expected = self._groups.setdefault(group, _Group())
+        expected.topics.update(topics)
+        expected.keeps_account = expected.keeps_account or keeps_account
 
     async def close(self) -> None:
         """Refuse everything from now on; who waits is woken."""

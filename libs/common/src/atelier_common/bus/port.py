@@ -77,8 +77,11 @@ class Bus(Protocol):
         """
         ...
 
-    def expect(self, group: str, topics: Sequence[str]) -> None:
-        """Make a group known before its first member comes, so that nothing published from now on passes it by."""
+    def expect(self, group: str, topics: Sequence[str], *, keeps_account: bool = False) -> None:
+        """Make a group known before its first member comes, so that nothing published from now on passes it by.
+
+        One that ``keeps_account`` finds again by itself what it was told and has not done: nobody's publishing waits for it.
+        """
         ...
 
     def subscribe(self, group: str, topics: Sequence[str]) -> BusSubscription:

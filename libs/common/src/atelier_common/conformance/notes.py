@@ -170,9 +170,9 @@ class WatchedBus:
         if topic in self.mute:
             raise Unavailable(f"the acknowledgement of {topic} is lost")
 
-    def expect(self, group: str, topics: Sequence[str]) -> None:
+    def expect(self, group: str, topics: Sequence[str], *, keeps_account: bool = False) -> None:
         if self._bus is not None:
-            self._bus.expect(group, topics)
+            self._bus.expect(group, topics, keeps_account=keeps_account)
 
     def subscribe(self, group: str, topics: Sequence[str]) -> BusSubscription:
         if self._bus is None:

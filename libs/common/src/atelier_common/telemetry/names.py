@@ -18,6 +18,7 @@ SPAN_PUBLISH: Final = "log.publish"
 SPAN_CONSUME: Final = "log.consume"
 SPAN_PROJECT: Final = "projection.apply"
 SPAN_REACT: Final = "reaction.react"
+SPAN_WORK: Final = "work.do"
 SPAN_TIMER: Final = "timer.fire"
 SPAN_SOLVE: Final = "engine.solve"
 SPANS: Final = frozenset(
@@ -31,6 +32,7 @@ SPANS: Final = frozenset(
         SPAN_CONSUME,
         SPAN_PROJECT,
         SPAN_REACT,
+        SPAN_WORK,
         SPAN_TIMER,
         SPAN_SOLVE,
     }
@@ -96,6 +98,8 @@ METRIC_CONSUMER_LAG: Final = "atelier.consumer.lag"
 METRIC_CONSUMER_SECONDS: Final = "atelier.consumer.oldest.age"
 METRIC_PUBLISHED: Final = "atelier.published.events"
 METRIC_CONSUMED: Final = "atelier.consumed.events"
+METRIC_WAITING: Final = "atelier.work.waiting"
+METRIC_ANSWERED: Final = "atelier.work.answered"
 METRIC_PARKED: Final = "atelier.parked.keys"
 METRIC_LEASE_HELD: Final = "atelier.lease.held"
 METRIC_LEASE_EPOCH: Final = "atelier.lease.epoch"
@@ -113,6 +117,8 @@ METRICS: Final = frozenset(
         METRIC_CONSUMER_SECONDS,
         METRIC_PUBLISHED,
         METRIC_CONSUMED,
+        METRIC_WAITING,
+        METRIC_ANSWERED,
         METRIC_PARKED,
         METRIC_LEASE_HELD,
         METRIC_LEASE_EPOCH,

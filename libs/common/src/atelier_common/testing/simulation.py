@@ -239,8 +239,8 @@ class FaultyBus:
         except ConnectionError as error:
             raise Unavailable(str(error)) from error
 
-    def expect(self, group: str, topics: Sequence[str]) -> None:
-        self._bus.expect(group, topics)
+    def expect(self, group: str, topics: Sequence[str], *, keeps_account: bool = False) -> None:
+        self._bus.expect(group, topics, keeps_account=keeps_account)
 
     def subscribe(self, group: str, topics: Sequence[str]) -> BusSubscription:
         return self._bus.subscribe(group, topics)

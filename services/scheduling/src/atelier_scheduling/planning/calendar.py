@@ -1,7 +1,7 @@
 """A week of a site in dated real time: its days and the slots of its bell schedules."""
 
 import zoneinfo
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from atelier_common.errors import InvalidInput
 
@@ -23,6 +23,16 @@ def week_of(day: date) -> str:
     """The ISO week of a date."""
     year, number, _ = day.isocalendar()
     return f"{year}-W{number:02d}"
+
+
+def day_at(now_ms: int) -> str:
+    """The date in UTC at a moment."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+
+
+def week_at(now_ms: int) -> str:
+    """The ISO week in UTC at a moment."""
+    return week_of(datetime.fromtimestamp(now_ms / 1000, UTC).date())
 
 
 def week_after(now_ms: int, description: SiteDescription) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from atelier_common.commands import Commands
+from atelier_common.commit import RecordedEvent
 from atelier_common.errors import NotFound, RuleBroken, Unavailable
 from atelier_common.eventstore.port import EventStore
 from atelier_common.ids import derive_id
@@ -139,11 +140,19 @@ class Planner:
 
     async def latest(self, tenant: str, site_id: str, week: str) -> PlanProposed:
         """The latest plan of a week, as it was proposed: the one that waits, or else the one that holds. Raises NotFound."""
+        # Another process may have planned since this one did: on what it held it would find nothing to change, or the wrong thing.
         state, _ = await self._commands.load(PLAN, tenant, plan_key(site_id, week))
         found: PlanProposed | None = state.proposed or state.held
         if found is None:
             raise NotFound(f"there is no plan of {site_id} for {week} yet; make one with `atelier plan`")
         return found
+
+    async def position_of(self, event: RecordedEvent) -> int:
+        """Where an event of the log stands in it. Raises Unavailable before it has a place."""
+        position = await self._store.position_of(event.tenant, event.stream, event.version)
+        if position is None:
+            raise Unavailable(f"{event.stream} has not its place in the log yet")
+        return position
 
     async def _before(self, tenant: str, site_id: str, week: str) -> Plan | None:
         documents = [document for _, document in await self._models.plans.all(tenant, "site", site_id, site_id)]

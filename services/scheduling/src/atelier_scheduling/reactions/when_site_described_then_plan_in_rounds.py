@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 from atelier_common.commands import Commands, Request
 from atelier_common.commit import RecordedEvent
-from atelier_common.errors import CommandIdReused, NotFound
+from atelier_common.errors import NotFound
 from atelier_common.ids import derive_id
 from atelier_common.reaction import Issue, Reaction, each
 from atelier_common.timers import Timer, TimerHandler, Timers
 
-from atelier_scheduling.domain.plan import PLAN, plan_key
+from atelier_scheduling.domain.plan import plan_key
+from atelier_scheduling.domain.planning import PLANNING, AskForPlanning, planning_key
 from atelier_scheduling.domain.site_description import SiteDescription, minute_of_day
 from atelier_scheduling.engine.times import minute_of
-from atelier_scheduling.planning.calendar import dates_of, week_of
-from atelier_scheduling.planning.planner import Planner
+from atelier_scheduling.planning.calendar import dates_of, day_at, week_of
 from atelier_scheduling.planning.reading import Library
 
 CADENCE = "cadence"
@@ -61,8 +61,8 @@ def when_site_described_then_plan_in_rounds(timers: Timers, library: Library) ->
     )
 
 
-def at_cadence(timers: Timers, commands: Commands, planner: Planner, library: Library) -> TimerHandler:
-    """Proposes the week of the round, then sets the next one. A site that asks for rounds no more is left alone."""
+def at_cadence(timers: Timers, commands: Commands, library: Library) -> TimerHandler:
+    """Asks for the plan of the round's week, then sets the next one. A site that asks for rounds no more is left alone."""
 
     async def plan(timer: Timer) -> None:
         site_id, _, week = timer.payload["key"].rpartition(":")
@@ -70,13 +70,11 @@ def at_cadence(timers: Timers, commands: Commands, planner: Planner, library: Li
             description = await library.site(timer.tenant, site_id)
             if description.cadence is None:
                 return
-            command = await planner.propose(timer.tenant, site_id, week, CADENCE, [], timer.due_ms)
-            await commands.execute(Request(PLAN, timer.payload["key"], command, timer.context()))
-        except CommandIdReused:
-            _log.info("this round was planned before it was interrupted")
         except NotFound as missing:
             _log.warning("a week was not planned in its round: %s", missing.code)
             return
+        command = AskForPlanning(site_id, week, CADENCE, (), timer.due_ms)
+        await commands.execute(Request(PLANNING, planning_key(site_id, day_at(timer.due_ms)), command, timer.context()))
         await _await_next(timers, timer.tenant, description, timer.due_ms)
 
     return plan

@@ -89,6 +89,46 @@ OBLIGATION_KIND_BOUND: ObligationKind.ValueType  # 8
 Global___ObligationKind: _TypeAlias = ObligationKind  # noqa: Y015
 
 @_typing.final
+class PlanningAsked(_message.Message):
+    """Planning was asked for: facts changed after which the planned weeks of a site are repaired, or a round is due in which a week is
+    planned. Scheduling's own processes share the work by it; all askings of a site keep one order, over the days of their streams.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    WEEK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
+    ASKED_AT_MS_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    week: _builtins.str
+    """The week to be planned whole, 2026-W37. Absent: the weeks that are planned are repaired."""
+    reason: Global___PlanReason.ValueType
+    """Why a week is planned. Unspecified for a repair: the plan that comes of it says that."""
+    causes: _builtins.int
+    """How many events a repair is to answer; their ids are the event's causation ids."""
+    asked_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        site_id: _builtins.str = ...,
+        week: _builtins.str | None = ...,
+        reason: Global___PlanReason.ValueType = ...,
+        causes: _builtins.int = ...,
+        asked_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_week", b"_week", "week", b"week"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_week", b"_week", "asked_at_ms", b"asked_at_ms", "causes", b"causes", "reason", b"reason", "site_id", b"site_id", "week", b"week"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__week: _TypeAlias = _typing.Literal["week"]  # noqa: Y015
+    _WhichOneofArgType__week: _TypeAlias = _typing.Literal["_week", b"_week"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__week) -> _WhichOneofReturnType__week | None: ...
+
+Global___PlanningAsked: _TypeAlias = PlanningAsked  # noqa: Y015
+
+@_typing.final
 class PlanProposed(_message.Message):
     """A plan of a site's week that the oracle found safe; nobody follows it before it is published."""
 
