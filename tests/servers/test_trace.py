@@ -45,11 +45,21 @@ THE_WAY = (
     Hop("the path goes to Kafka", "pathing", "log.publish", "the path is recorded"),
     Hop("scheduling takes the path in", "scheduling", "log.consume", "the path is recorded"),
     Hop("the path gets a position there", "scheduling", "log.sequence", "the path is recorded"),
-    Hop("the week is repaired", "scheduling", "reaction.react", "the path is recorded"),
+    Hop("a repair is needed", "scheduling", "reaction.react", "the path is recorded"),
+    Hop("it is asked for", "scheduling", "command.execute", "a repair is needed"),
+    Hop("the asking gets its position", "scheduling", "log.sequence", "it is asked for"),
+    Hop("the asking goes to Kafka", "scheduling", "log.publish", "it is asked for"),
+    Hop("the week is repaired", "scheduling", "work.do", "it is asked for", {"atelier.work": "planning"}),
     Hop("the engine solves it", "scheduling", "engine.solve", "the week is repaired", {"atelier.work": "mend"}),
     Hop("the plan is recorded", "scheduling", "command.execute", "the week is repaired"),
     Hop("the plan gets its position", "scheduling", "log.sequence", "the plan is recorded"),
-    Hop("the timetable shows it", "scheduling", "projection.apply", "the plan is recorded"),
+    Hop(
+        "the timetable shows it",
+        "scheduling",
+        "projection.apply",
+        "the plan is recorded",
+        {"atelier.projection": "plans"},
+    ),
 )
 
 
@@ -207,6 +217,10 @@ async def test_what_an_operator_watches_is_measured(collector: Collector) -> Non
         "mend": True,
     }
     assert set(dict_of(found["atelier.plans"]["scheduling"])) == {"proposed"}
+    assert dict_of(found["atelier.work.waiting"]["scheduling"]) == {"planning": 0.0}
+    assert dict_of(found["atelier.work.answered"]["scheduling"])["planning"] > 0
+    groups = {told["messaging.consumer.group.name"] for told, _ in found["atelier.consumer.lag"]["scheduling"]}
+    assert groups == {"scheduling-from-profile", "scheduling-from-pathing", "scheduling-works-planning"}
     assert not any(personal in collector.raw for personal in (b"lrn_", b"adu_", b"pupil-", b"Pupil", b"Number0"))
 
 

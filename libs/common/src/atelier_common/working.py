@@ -278,12 +278,13 @@ class Worker:
     async def _stops(self, tenant: str, askings: Sequence[RecordedEvent]) -> Exception | None:
         """Do these and say so in the log, or tell what is in the way. Raises what is to be tried again."""
         attributes: tracing.Attributes = {names.WORK: self.work.name, names.EVENT_COUNT: len(askings)}
+        traces = [asking.trace for asking in askings]
         try:
-            with tracing.batch_span(names.SPAN_WORK, (one.trace for one in askings), attributes, SpanKind.CONSUMER):
+            with tracing.batch_span(names.SPAN_WORK, traces, attributes, SpanKind.CONSUMER):
                 await self._carry_out(tenant, await self.work.do(askings))
-                # Only now: who is told of it once more must not find answered what was not done.
-                last = {asking.stream: asking for asking in askings}
-                await self._carry_out(tenant, [self._answer(asking) for asking in last.values()])
+            # Only now: who is told of it once more must not find answered what was not done.
+            last = {asking.stream: asking for asking in askings}
+            await self._carry_out(tenant, [self._answer(asking) for asking in last.values()])
         except (Unavailable, ConcurrencyConflict):
             raise
         except Exception as error:
