@@ -42,6 +42,18 @@ async def test_a_group_that_was_named_and_does_not_run_makes_publishing_wait() -
     await asyncio.wait_for(publishing, 1)
 
 
+async def test_a_group_that_keeps_account_is_not_waited_for_and_still_told() -> None:
+    bus = DirectBus({GROUP: [TOPIC]})
+    bus.expect(OTHER_GROUP, [TOPIC], keeps_account=True)
+    publishing = asyncio.create_task(bus.publish(TOPIC, messages("a", 1, 3)))
+    member = bus.subscribe(GROUP, [TOPIC])
+    found = await fetch(member, 3)
+    await member.commit(found)
+    await asyncio.wait_for(publishing, 1)
+    accountant = bus.subscribe(OTHER_GROUP, [TOPIC])
+    assert values(await fetch(accountant, 3)) == values(found)
+
+
 async def test_a_group_that_stopped_makes_publishing_wait() -> None:
     bus = DirectBus()
     member = bus.subscribe(GROUP, [TOPIC])

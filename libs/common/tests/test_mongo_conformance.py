@@ -18,6 +18,7 @@ from atelier_common.conformance.restoring import RestoringSuite
 from atelier_common.conformance.running import RunningSuite
 from atelier_common.conformance.sequencing import SequencingSuite
 from atelier_common.conformance.timers import TimersSuite
+from atelier_common.conformance.working import WorkingSuite
 from atelier_common.documents.mongo import MongoDocuments, connect
 from atelier_common.documents.port import Documents
 from atelier_common.eventstore.documents import DocumentEventStore
@@ -120,6 +121,10 @@ class TestRunningOnMongo(_OnMongo, RunningSuite):
 
 
 class TestReactingOnMongo(_OnMongo, ReactingSuite):
+    pass
+
+
+class TestWorkingOnMongo(_OnMongo, WorkingSuite):
     pass
 
 

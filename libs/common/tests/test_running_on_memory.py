@@ -4,6 +4,7 @@ from atelier_common.conformance.notes import Log
 from atelier_common.conformance.reacting import ReactingSuite
 from atelier_common.conformance.rebuilding import RebuildingSuite
 from atelier_common.conformance.running import RunningSuite
+from atelier_common.conformance.working import WorkingSuite
 from atelier_common.documents.memory import MemoryDocuments
 from atelier_common.eventstore.documents import DocumentEventStore
 
@@ -23,4 +24,8 @@ class TestReactingOnMemory(_OnMemory, ReactingSuite):
 
 
 class TestRebuildingOnMemory(_OnMemory, RebuildingSuite):
+    pass
+
+
+class TestWorkingOnMemory(_OnMemory, WorkingSuite):
     pass

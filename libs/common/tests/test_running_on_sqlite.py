@@ -7,6 +7,7 @@ from atelier_common.conformance.notes import Log
 from atelier_common.conformance.reacting import ReactingSuite
 from atelier_common.conformance.rebuilding import RebuildingSuite
 from atelier_common.conformance.running import RunningSuite
+from atelier_common.conformance.working import WorkingSuite
 from atelier_common.documents.sqlite import SqliteDocuments
 from atelier_common.eventstore.sqlite import SqliteEventStore
 from atelier_common.sqlite.database import SqliteDatabase
@@ -31,4 +32,8 @@ class TestReactingOnSqlite(_OnSqlite, ReactingSuite):
 
 
 class TestRebuildingOnSqlite(_OnSqlite, RebuildingSuite):
+    pass
+
+
+class TestWorkingOnSqlite(_OnSqlite, WorkingSuite):
     pass

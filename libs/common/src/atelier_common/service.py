@@ -136,6 +136,10 @@ class Service:
         return self._subscriptions
 
     @property
+    def workers(self) -> Mapping[str, Worker]:
+        return self._workers
+
+    @property
     def reads(self) -> Mapping[str, Sequence[str]]:
         """The topics of every group that processes of this service are members of."""
         neighbours = {group_of(self.name, one.source): one.topics for one in self._subscriptions}

@@ -16,5 +16,7 @@ for _suite in (
     "running_world",
     "reacting",
     "rebuilding",
+    "working",
+    "working_world",
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")
