@@ -67,8 +67,8 @@ class AwaitedBus:
         await self._opened.wait()
         await self._bus.publish(topic, messages)
 
-    def expect(self, group: str, topics: Sequence[str]) -> None:
-        self._bus.expect(group, topics)
+    def expect(self, group: str, topics: Sequence[str], *, keeps_account: bool = False) -> None:
+        self._bus.expect(group, topics, keeps_account=keeps_account)
 
     def subscribe(self, group: str, topics: Sequence[str]) -> BusSubscription:
         return _AwaitedMember(self._bus.subscribe(group, topics), self._opened)
