@@ -26,6 +26,7 @@ from atelier_common.documents.port import (
 LEASES = "leases"
 LEASE_MS = 10_000
 """How long a leader may be silent, unless told otherwise."""
+_GIVES_BACK_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -117,8 +118,10 @@ async def lead(lease: Lease, work: Callable[[int], Awaitable[None]]) -> None:
         except Exception:
             _log.warning("lease %s: its work stopped and will be taken up again", lease.name, exc_info=True)
         finally:
+            # It only spares the next one a wait: a database that does not answer must not hold up who was told to end.
             with contextlib.suppress(Exception):
-                await lease.release()
+                async with asyncio.timeout(_GIVES_BACK_SECONDS):
+                    await lease.release()
         await asyncio.sleep(pause)
 
 

@@ -12,9 +12,10 @@ import asyncio
 import inspect
 import itertools
 import os
+import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pymongo import InsertOne, ReplaceOne
@@ -49,6 +50,7 @@ _WRITES_AT_ONCE = 500
 _ALONE_AT_ONCE = 16
 _IDS_AT_ONCE = 1000
 _ANSWERS_AT_ONCE = 1000
+_CLOSES_SECONDS = 2.0
 
 
 def connect(address: str, database: str, driver: str | None = None, **options: Any) -> "MongoDocuments":
@@ -95,13 +97,16 @@ class MongoDocuments:
         self._numbers = itertools.count(1)
 
     async def close(self) -> None:
-        """End the session and close the connections."""
-        if self._session is not None:
-            await self._session.end_session()
-            self._session = None
-        closing = self._client.close()
-        if inspect.isawaitable(closing):
-            await closing
+        """End the session and close the connections. A server that does not answer is told so no longer than two seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSES_SECONDS):
+                if self._session is not None:
+                    session, self._session = self._session, None
+                    await session.end_session()
+                if inspect.iscoroutinefunction(self._client.close):
+                    await self._client.close()
+                else:
+                    await _in_a_thread(self._client.close)
 
     async def drop(self) -> None:
         """Delete the whole database: for tests and benchmarks."""
@@ -413,6 +418,21 @@ def _apart(writes: Sequence[Write]) -> Iterator[list[Write]]:
         ids.add((write.tenant, write.id))
     if run:
         yield run
+
+
+async def _in_a_thread(work: Callable[[], None]) -> None:
+    """Do what blocks, in a thread that holds up neither the loop nor the end of the process."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            with suppress(RuntimeError):  # nobody waited so long
+                loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, name="closing the database's client", daemon=True).start()
+    await done.wait()
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """What runs in the environment of one service among many processes: `serve SERVICE`, `restored`, `tombstones`."""
 
 import asyncio
+import logging
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -37,11 +39,16 @@ def _told_by_exit_code(what: str) -> Generator[None, None, None]:
 
 
 def serve_one(name: str) -> None:
-    """One service as a process of its own; says on a line of JSON where it listens."""
+    """One service as a process of its own; says on a line of JSON where it listens. Does not return: with SIGTERM the process ends."""
     from atelier_hosting.process import run_service
 
     with _told_by_exit_code("serve"):
         run_service(name)
+    # All is stopped; threads of a driver that wait for a database which does not answer would hold the process up for long.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def restored(
