@@ -69,7 +69,7 @@ def start(folder: Path, nodes: int = 1) -> Kafka:
     """Start a new, empty cluster with its data in ``folder``. Raises NotHere, or RuntimeError where it does not start."""
     need("java")
     jars = fetch()
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster = _cluster_id()
     ports = [(free_port(), free_port()) for _ in range(nodes)]
     voters = ",".join(f"{number}@127.0.0.1:{controller}" for number, (_, controller) in enumerate(ports, 1))
     made: list[Process] = []
@@ -79,11 +79,10 @@ def start(folder: Path, nodes: int = 1) -> Kafka:
         settings = home / "server.properties"
         settings.write_text(_settings(number, nodes, port, controller, voters, home / "data"))
         java = ["java", _MEMORY, "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-        subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)],
-            check=True,
-            capture_output=True,
-        )
+        format_storage = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)]
+        said = subprocess.run(format_storage, capture_output=True, text=True, check=False)
+        if said.returncode != 0:
+            raise RuntimeError(f"Kafka's storage cannot be formatted: {said.stdout.strip()} {said.stderr.strip()}")
         command = [*java, "kafka.Kafka", str(settings)]
         made.append(Process(f"Kafka {number}", command, home / "log", partial(answers, port), seconds=_SECONDS))
     running = Kafka(",".join(f"127.0.0.1:{port}" for port, _ in ports), made)
@@ -96,6 +95,13 @@ def start(folder: Path, nodes: int = 1) -> Kafka:
         running.stop()
         raise
     return running
+
+
+def _cluster_id() -> str:
+    """As Kafka makes them; one that begins with a hyphen its own tool would take for an option."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 def _settings(number: int, nodes: int, port: int, controller: int, voters: str, data: Path) -> str:
