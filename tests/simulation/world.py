@@ -171,4 +171,9 @@ class World:
         cursors = await database.scan(TENANT, "cursors")
         behind = [f"{name} {id} at {body['position']} of {head}" for id, body in cursors if body["position"] != head]
         parked = await database.scan(TENANT, "parked")
-        return [*behind, *(f"{name} parked {id}: {body['reason']}" for id, body in parked)]
+        behind += [f"{name} parked {id}: {body['reason']}" for id, body in parked]
+        service = self.replica(name, CALM).service
+        return [
+            *behind,
+            *(f"{name}: {left} wait for {work}" for work, left in (await service.waiting(TENANT)).items() if left),
+        ]

@@ -21,9 +21,11 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Span:
-    """One span as it was exported. ``follows`` is its parent, if it has one, and what it is linked to."""
+    """One span as it was exported by one ``instance`` of a service. ``follows`` is its parent, if it has one, and what it is linked
+    to."""
 
     service: str
+    instance: str
     name: str
     place: Place
     follows: frozenset[Place]
@@ -51,7 +53,7 @@ class Collector:
                 traces = ExportTraceServiceRequest.FromString(body)
                 for spans in traces.resource_spans:
                     for scoped in spans.scope_spans:
-                        self.spans += [_span(_service(spans.resource), span) for span in scoped.spans]
+                        self.spans += [_span(spans.resource, span) for span in scoped.spans]
             case "/v1/metrics":
                 metrics = ExportMetricsServiceRequest.FromString(body)
                 for measured in metrics.resource_metrics:
@@ -101,13 +103,15 @@ def _attributes(given: Iterable[KeyValue]) -> Attributes:
     return {one.key: getattr(one.value, one.value.WhichOneof("value") or "string_value") for one in given}
 
 
-def _span(service: str, span: trace_pb2.Span) -> Span:
+def _span(resource: Resource, span: trace_pb2.Span) -> Span:
     trace = span.trace_id.hex()
     follows = {(link.trace_id.hex(), link.span_id.hex()) for link in span.links}
     if span.parent_span_id:
         follows.add((trace, span.parent_span_id.hex()))
     place = (trace, span.span_id.hex())
-    return Span(service, span.name, place, frozenset(follows), _attributes(span.attributes), span.start_time_unix_nano)
+    instance = str(_attributes(resource.attributes).get("service.instance.id", ""))
+    told, began = _attributes(span.attributes), span.start_time_unix_nano
+    return Span(_service(resource), instance, span.name, place, frozenset(follows), told, began)
 
 
 def _values(metric: Metric) -> list[tuple[Attributes, float]]:

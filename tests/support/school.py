@@ -6,7 +6,7 @@ import itertools
 import json
 import uuid
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -66,8 +66,14 @@ def uri(code: str) -> str:
 CODES = tuple(f"{letter}{place}" for letter in "NW" for place in range(1, 7))
 
 
-def roster_zip(people: Sequence[Pupil], teachers: Sequence[str] = TEACHERS, sites: Sequence[str] = (SITE,)) -> bytes:
-    """A OneRoster 1.2 bulk export: orgs, users with roles and birth dates."""
+def roster_zip(
+    people: Sequence[Pupil],
+    teachers: Sequence[str] = TEACHERS,
+    sites: Sequence[str] = (SITE,),
+    learns_at: Mapping[str, str] | None = None,
+) -> bytes:
+    """A OneRoster 1.2 bulk export: orgs, users with roles and birth dates. ``learns_at``: the site of pupils who are not at the first."""
+    at = learns_at or {}
     present = ("academicSessions", "demographics", "orgs", "roles", "users")
     absent = _words(
         """categories classes classResources courses courseResources enrollments lineItemLearningObjectiveIds
@@ -108,16 +114,16 @@ def roster_zip(people: Sequence[Pupil], teachers: Sequence[str] = TEACHERS, site
         "users": _table(
             [*common, *user_columns],
             [
-                (name, "", "", "true", name, "", given, family, *[""] * 6, grade, *[""] * 6, sites[0], "")
+                (name, "", "", "true", name, "", given, family, *[""] * 6, grade, *[""] * 6, at.get(name, sites[0]), "")
                 for name, given, family, grade in users
             ],
         ),
         "roles": _table(
             [*common, *role_columns],
             [
-                _role(name, role, site, site == sites[0])
+                _role(name, role, site, site == at.get(name, sites[0]))
                 for name, role in roles
-                for site in (sites if role == "teacher" else sites[:1])
+                for site in (sites if role == "teacher" else (at.get(name, sites[0]),))
             ],
         ),
         "demographics": _table(
