@@ -160,6 +160,7 @@ async def test_a_paused_partition_holds_up_no_other_and_loses_nothing(kafka_addr
             assert mine == list(range(len(mine)))
 
 
+@pytest.mark.long
 async def test_with_one_of_three_brokers_gone_writes_go_on_and_with_two_gone_who_stops_ends(tmp_path: Path) -> None:
     cluster = kafka.start(tmp_path, 3)
     bus = KafkaBus(cluster.address)

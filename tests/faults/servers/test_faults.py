@@ -14,12 +14,10 @@ pytestmark = pytest.mark.servers
 COMMON = (
     faults.a_process_killed,
     faults.a_leader_asleep,
-    faults.the_broker_killed,
-    faults.the_database_killed,
     faults.one_replica_left_and_no_server,
     upgrades.a_poison_event,
 )
-"""Run with every `make test`; the others with `make faults`."""
+"""Run with every `make test`; the others, among them the end of broker or database alone, with `make faults`."""
 
 
 @pytest.fixture(scope="module")

@@ -291,7 +291,7 @@ class ConsumingSuite(ReadingWorld):
                 await inlet.run()
 
         publishing, reading, epoch = asyncio.create_task(publish(1)), asyncio.create_task(read()), 1
-        for number in range(120):
+        for number in range(60):
             stream = chance.choice(list(written))
             if chance.random() < 0.3:
                 await self.notes.write(stream, Counted(number), KeptPrivate(), Doodled(), Noted(f"{number}"))

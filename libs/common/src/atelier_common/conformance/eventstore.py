@@ -138,7 +138,7 @@ class EventStoreSuite:
         assert [c.command_id for c in log] == [f"command {version}" for version in range(1, 41)]
 
     async def test_positions_are_dense_for_a_reader_who_follows_fifty_writers(self, store: EventStore) -> None:
-        writers, each = 50, 12
+        writers, each = 50, 6
         committed: set[tuple[str, int]] = set()
         followed: list[Commit] = []
 
