@@ -1,4 +1,4 @@
-"""``python -m infra.dev fetch|run``."""
+"""``python -m infra.dev check|fetch|run|distributed``."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 
 from infra.dev import kafka, mongo
-from infra.dev.availability import fetch
+from infra.dev.availability import check, fetch
 from infra.dev.cache import NotHere, root
 
 
@@ -22,6 +22,7 @@ def main() -> int:
         description="Real servers without a container engine: Kafka, and DocumentDB behind FerretDB (MongoDB protocol).",
     )
     actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("check", help="say at once what this machine lacks to fetch and start both")
     actions.add_parser("fetch", help="fetch and build both into the cache, and say where it is")
     run = actions.add_parser("run", help="start both on free ports of the loopback until Ctrl-C")
     run.add_argument("--nodes", type=int, default=1, choices=(1, 3), help="Kafka brokers (default 1)")
@@ -30,6 +31,9 @@ def main() -> int:
     job.add_argument("--json", action="store_true", help="the results for machines")
     options = parser.parse_args()
     try:
+        if options.action == "check":
+            check()
+            return 0
         if options.action == "fetch":
             fetch()
             print(root())

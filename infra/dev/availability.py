@@ -4,14 +4,22 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from infra.dev import kafka, mongo
+from infra.dev.cache import NotHere
 
 KAFKA, MONGO = "ATELIER_KAFKA", "ATELIER_MONGO"
 
 
+def check() -> None:
+    """Raises NotHere naming all that this machine lacks to fetch and start both; at once, since nothing is tried."""
+    if lacking := [*kafka.lacks(), *mongo.lacks()]:
+        raise NotHere(f"it takes Debian, root, Java, Maven and Go; this machine lacks {', '.join(lacking)}")
+
+
 def fetch() -> None:
-    """Fetch and build both at once. Raises NotHere, which says what is missing."""
-    with ThreadPoolExecutor() as both:
-        for fetched in [both.submit(server.fetch) for server in (kafka, mongo)]:
+    """Fetch and build the parts of both, all at once. Raises NotHere, which says what is missing."""
+    check()
+    with ThreadPoolExecutor() as parts:
+        for fetched in [parts.submit(part) for part in (kafka.fetch, mongo.postgresql, mongo.ferretdb)]:
             fetched.result()
 
 

@@ -61,11 +61,15 @@ def kept(name: str, build: Callable[[Path], None]) -> Path:
     return place
 
 
+def missing(*programs: str) -> list[str]:
+    """Those of these that are not installed."""
+    return [program for program in programs if shutil.which(program) is None]
+
+
 def need(*programs: str) -> None:
     """Raises NotHere naming what is not installed."""
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing:
-        raise NotHere(f"{' and '.join(missing)} must be installed")
+    if lacking := missing(*programs):
+        raise NotHere(f"{' and '.join(lacking)} must be installed")
 
 
 def call(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:

@@ -1,14 +1,13 @@
 """Kafka: the broker itself, its jars from Maven Central, one node or three."""
 
 import base64
-import shutil
 import subprocess
 import uuid
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from infra.dev.cache import call, has, kept, need
+from infra.dev.cache import call, has, kept, missing, need
 from infra.dev.processes import Process, answers, free_port
 
 VERSION = "4.3.1"
@@ -41,16 +40,21 @@ def fetch() -> Path:
     """The folder of the jars; fetched where it is absent. Raises NotHere."""
 
     def build(folder: Path) -> None:
-        need("java", "mvn")
+        need("mvn")
         (folder / "pom.xml").write_text(_pom())
         call("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'jars'}", cwd=folder)
 
     return kept(_NAME, build) / "jars"
 
 
+def lacks() -> list[str]:
+    """What this machine must have first, to start it and, where it was not fetched before, to fetch it; found out without trying."""
+    return missing("java") if has(_NAME) else missing("java", "mvn")
+
+
 def present() -> bool:
     """Whether it was fetched before and can be started here."""
-    return has(_NAME) and shutil.which("java") is not None
+    return has(_NAME) and not lacks()
 
 
 @dataclass

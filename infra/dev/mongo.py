@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.dev.cache import NotHere, call, has, kept, need, remove
+from infra.dev.cache import NotHere, call, has, kept, missing, need, remove
 from infra.dev.processes import Process, answers, free_port
 
 FERRETDB = "2.7.0"
@@ -29,18 +29,23 @@ _SMALL = "min_wal_size=32MB\nmax_wal_size=64MB\n"
 
 def fetch() -> tuple[Path, Path]:
     """(a Debian root with PostgreSQL and DocumentDB, the ferretdb program). Raises NotHere."""
-    return _postgresql(), _ferretdb()
+    return postgresql(), ferretdb()
+
+
+def lacks() -> list[str]:
+    """What this machine must have first, to start it and, where it was not fetched before, to fetch it; found out without trying."""
+    user = [] if os.geteuid() == 0 else ["root"]
+    builders = [] if has(_DATABASE) or not missing("debootstrap") else missing("apt-get")
+    return user + builders + ([] if has(_PROTOCOL) else missing("go"))
 
 
 def present() -> bool:
     """Whether both were fetched before and can be started here."""
-    return has(_DATABASE, _PROTOCOL) and os.geteuid() == 0
+    return has(_DATABASE, _PROTOCOL) and not lacks()
 
 
-def _postgresql() -> Path:
+def postgresql() -> Path:
     def build(folder: Path) -> None:
-        if os.geteuid() != 0:
-            raise NotHere("a Debian root can be made by root only")
         if shutil.which("debootstrap") is None:
             need("apt-get")
             call("apt-get", "update", "-qq")
@@ -68,7 +73,7 @@ def _mirror() -> str:
     return found[0]
 
 
-def _ferretdb() -> Path:
+def ferretdb() -> Path:
     def build(folder: Path) -> None:
         need("go")
         environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-modcacherw"}

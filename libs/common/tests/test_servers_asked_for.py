@@ -37,7 +37,7 @@ def test_where_nothing_was_fetched_nothing_is_present() -> None:
 
 @pytest.mark.usefixtures("bare")
 def test_servers_that_are_needed_and_cannot_be_had_are_an_error_that_names_what_is_missing() -> None:
-    with pytest.raises(cache.NotHere, match="java and mvn must be installed"):
+    with pytest.raises(cache.NotHere, match=r"lacks java, mvn, (root, )?apt-get, go"):
         available(needed=True)
 
 
