@@ -253,13 +253,15 @@ class HouseClient(Client):
                 (await http.post(f"{replica.url}/operator/v1/clock", json={"now_ms": now})).raise_for_status()
 
     async def settle(self) -> None:
-        """Until no follower and no consumer group has anything before it, and no log grows, twice in a row."""
+        """Until no commit waits for its position, no follower and no consumer group has anything before it, and no log grows,
+        twice in a row.
+        """
         quiet = 0
         before: dict[str, int] = {}
         while quiet < 2:
             logs = await self.logs()
             heads = {name: one["head"] for name, one in logs.items()}
-            still = heads == before and not any(one["backlog"] for one in logs.values())
+            still = heads == before and not any(one["backlog"] or one["pending"] for one in logs.values())
             reads = {group: topics for one in logs.values() for group, topics in one["reads"].items()}
             quiet = quiet + 1 if still and not await self._waiting.count(reads) else 0
             before = heads

@@ -74,7 +74,9 @@ def routes(operated: Operated) -> APIRouter:
 
     @router.get("/logs")
     async def logs(caller: CallerDep) -> JsonResponse:
-        """Head, incarnation and backlog of every log of the tenant, and what its service reads in which group."""
+        """Head, incarnation and backlog of every log of the tenant, whether commits wait for their positions there, and what its
+        service reads in which group.
+        """
         require(caller, *OPERATORS)
         found = []
         for name, service in operated.services.items():
@@ -83,6 +85,7 @@ def routes(operated: Operated) -> APIRouter:
                     "service": name,
                     "head": await service.store.head(caller.tenant),
                     "incarnation": await service.store.incarnation(caller.tenant),
+                    "pending": await service.store.pending_since(caller.tenant) is not None,
                     "backlog": await service.backlog(),
                     "projections": sorted(service.models),
                     "reads": dict(service.reads),

@@ -170,6 +170,14 @@ class EventStoreSuite:
         assert_stream_order(followed)
         assert await whole_log(store, TENANT, writers * each) == followed
 
+    async def test_nothing_waits_for_a_position_once_all_have_theirs(self, store: EventStore) -> None:
+        assert await store.pending_since(TENANT) is None
+        await append(store, *(commit(f"a/{number}", 1) for number in range(20)))
+        await whole_log(store, TENANT, 20)
+        async with asyncio.timeout(10):
+            while await store.pending_since(TENANT) is not None:
+                await asyncio.sleep(0.01)
+
     async def test_every_reader_sees_the_same_positions_for_ever(self, store: EventStore) -> None:
         for version in range(1, 31):
             await append(store, commit("a/1", version), commit("b/1", version))

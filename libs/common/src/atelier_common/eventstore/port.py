@@ -77,6 +77,10 @@ class EventStore(Protocol):
         """The last position given; 0 for an empty log."""
         ...
 
+    async def pending_since(self, tenant: str) -> int | None:
+        """When the commit that waits longest for its position was written, by its writer's time of day; None: none waits."""
+        ...
+
     async def position_of(self, tenant: str, stream: str, version: int) -> int | None:
         """The position of a commit; None while it is not sequenced or does not exist."""
         ...
