@@ -29,6 +29,9 @@ def main() -> int:
     job = actions.add_parser("distributed", help="the main job of `make demo`, each service a process, on real servers")
     job.add_argument("--replicas", type=int, default=1, help="processes of each service (default 1)")
     job.add_argument("--json", action="store_true", help="the results for machines")
+    job.add_argument(
+        "--against", type=Path, help="what `atelier demo --once --json` printed: fail where the results differ"
+    )
     options = parser.parse_args()
     try:
         if options.action == "check":
@@ -39,7 +42,7 @@ def main() -> int:
             print(root())
             return 0
         if options.action == "distributed":
-            return _distributed(options.replicas, options.json)
+            return _distributed(options.replicas, options.json, options.against)
         return _run(options.nodes)
     except NotHere as missing:
         print(f"these servers cannot be had here: {missing}", file=sys.stderr)
@@ -72,11 +75,11 @@ def _run(nodes: int) -> int:
     return 0
 
 
-def _distributed(replicas: int, as_json: bool) -> int:
+def _distributed(replicas: int, as_json: bool, against: Path | None) -> int:
     from infra.dev import distributed
 
     with _temporary() as folder, servers(folder) as (kafka_address, mongo_address):
-        distributed.run(folder, kafka_address, mongo_address, replicas, as_json=as_json)
+        distributed.run(folder, kafka_address, mongo_address, replicas, as_json=as_json, against=against)
     return 0
 
 

@@ -150,9 +150,11 @@ class House:
         return TokenIssuer(self.folder / "keys")
 
     @asynccontextmanager
-    async def client(self, tenant: str, roles: tuple[str, ...]) -> AsyncIterator["HouseClient"]:
+    async def client(
+        self, tenant: str, roles: tuple[str, ...], subject: str = "administrator"
+    ) -> AsyncIterator["HouseClient"]:
         """Calls as from outside: each path goes to the service it belongs to, by turns to its replicas."""
-        headers = {"Authorization": f"Bearer {self.issuer().issue(tenant, 'administrator', roles, 24 * 60)}"}
+        headers = {"Authorization": f"Bearer {self.issuer().issue(tenant, subject, roles, 24 * 60)}"}
         async with httpx.AsyncClient(
             transport=_Ingress(self), base_url="http://house", headers=headers, timeout=600, trust_env=False
         ) as http:

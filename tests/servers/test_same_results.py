@@ -24,20 +24,12 @@ from atelier_standalone.sample.roster import oneroster_zip
 from atelier_standalone.system import Atelier
 
 from infra.dev.house import House
+from infra.dev.same import differences, without_names_of_its_own
 from tests.support.nursery import Nursery
 
 pytestmark = pytest.mark.servers
 _DAILY = 250
 """Statements of each of the three days."""
-_ITS_OWN = frozenset(
-    {"plan_id", "plan_before", "plan_after", "correlation_id", "stream", "version", "versions", "revision", "cut"}
-    | {"plan_digest", "problem_digest", "corrected_at_ms"}
-)
-"""Names of plans, and places in logs: how many commits there were before depends on what came in one breath. The digests are over
-the override's id too, which is made anew for each request; when a number was corrected tells of the order of arrival, and requests
-that are under way together have none.
-"""
-
 MoveClock = Callable[[int], Awaitable[None]]
 
 
@@ -132,7 +124,7 @@ async def published(client: Client, move_clock: MoveClock, sample: SampleDistric
         "override": results.override,
         "imported": results.imported,
     }
-    return {what: _without_names_of_its_own(one) for what, one in found.items()}
+    return {what: without_names_of_its_own(one) for what, one in found.items()}
 
 
 async def _learners(client: Client) -> list[str]:
@@ -148,24 +140,3 @@ async def _mastery(client: Client, learner: str) -> list[dict[str, Any]]:
         cursor = page["next_cursor"]
         if not cursor:
             return found
-
-
-def _without_names_of_its_own(found: Any) -> Any:
-    if isinstance(found, dict):
-        return {name: _without_names_of_its_own(one) for name, one in found.items() if name not in _ITS_OWN}
-    if isinstance(found, list):
-        return [_without_names_of_its_own(one) for one in found]
-    return found
-
-
-def differences(one: Any, other: Any, at: str) -> list[str]:
-    """Where two answers differ, the first few places."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        names = sorted({*one, *other})
-        found = [said for name in names for said in differences(one.get(name), other.get(name), f"{at}/{name}")]
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        pairs = enumerate(zip(one, other, strict=True))
-        found = [said for place, (left, right) in pairs for said in differences(left, right, f"{at}[{place}]")]
-    else:
-        found = [] if one == other else [f"{at}: {one!r} in one process, {other!r} in four"]
-    return found[:20]

@@ -27,8 +27,7 @@ def what_came_in(imported: dict[str, Any]) -> None:
 
 def what_moved(day: dict[str, Any]) -> None:
     console.print(
-        f"{weekday(day['day'])}: {day['statements']} results came in, {day['parked']} parked; {day['estimates']} estimates and "
-        f"{day['paths']} paths moved.",
+        f"{weekday(day['day'])}: {day['statements']} results came in, {day['parked']} parked; {day['estimates']} estimates moved.",
         highlight=False,
     )
 
