@@ -32,7 +32,7 @@ faults: ## break real servers and processes over many seeds, as a table (SEEDS=2
 	@.ci/environment dev
 	@$(BIN)/python -m tests.faults.servers --seeds $(or $(SEEDS),10) $(ARGS)
 
-test: ## every test (ARGS=path or ARGS='-k name' for some), on real servers too where they are given or fetched (SERVERS=fetch|none)
+test: ## every test (ARGS=path or ARGS='-k name' for some); those on real servers, given or fetched, beside the others (SERVERS=fetch|none)
 	@.ci/environment dev
 	@$(BIN)/python -m tests --servers=$(or $(SERVERS),present) $(ARGS)
 
