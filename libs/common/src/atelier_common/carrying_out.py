@@ -23,8 +23,8 @@ async def carry_out(commands: Commands, tenant: str, actor: str, name: str, issu
     ordinals: dict[tuple[str, str], int] = defaultdict(int)
     for issue in issues:
         cause = issue.cause
-        slot = (cause.id, f"{issue.decider.category}/{issue.key}")
-        command_id = derive_id(tenant, cause.id, f"{name}>{slot[1]}", ordinals[slot])
+        slot = (cause.place, f"{issue.decider.category}/{issue.key}")
+        command_id = derive_id(tenant, cause.place, f"{name}>{slot[1]}", ordinals[slot])
         ordinals[slot] += 1
         context = Context(
             tenant,

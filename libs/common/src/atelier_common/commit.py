@@ -125,6 +125,11 @@ class RecordedEvent:
     _id: str = field(default="", init=False, compare=False, repr=False)
 
     @property
+    def place(self) -> str:
+        """Where it stands in the own log: what it causes there is named after this, since a restored log is still that log."""
+        return f"{self.stream}\x1f{self.version}\x1f{self.ordinal}"
+
+    @property
     def id(self) -> str:
         """The event's identity, the same in every log that takes it in. Made when it is first asked for."""
         if not self._id:

@@ -74,6 +74,17 @@ class ReactingSuite(RunningWorld):
         assert len(await self.log.store.read_stream(TENANT, "copy/a")) == 2
         assert await self.cursor(CURSOR) == {"position": 4, "epoch": 3}
 
+    async def test_commands_happen_once_though_the_log_was_restored_before_its_cursor_moved(self) -> None:
+        await self.notes.note("note/a", "1", "2")
+        documents = CutDocuments(self.log.documents, kept=0)
+        async with following(self.reactor(copying(), documents=documents), 1):
+            await arrived(documents.reached)
+        assert await self.copies("a") == ["1", "2"]
+        await self.log.store.renew_incarnation(TENANT)
+        await self.notes.note("note/a", "3")
+        await self.apply_all(self.reactor(copying()), 2)
+        assert await self.copies("a") == ["1", "2", "3"]
+
     async def test_a_zombie_repeats_no_command_and_moves_no_cursor(self) -> None:
         await self.notes.note("note/a", "1", "2")
         documents = CutDocuments(self.log.documents, kept=0)

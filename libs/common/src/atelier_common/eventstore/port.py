@@ -45,6 +45,10 @@ class EventStore(Protocol):
         """The id of this tenant's log; made at the first call."""
         ...
 
+    async def renew_incarnation(self, tenant: str) -> str:
+        """Say that this log was restored: neighbours will notice and resynchronise. Part of every restore."""
+        ...
+
     async def tenants(self) -> list[str]:
         """Tenants that have a log."""
         ...
