@@ -89,7 +89,7 @@ class Commit:
             tenant=tenant,
             stream=stream,
             version=version,
-            events=tuple(StoredEvent(name, schema, data) for name, schema, data in raw["e"]),
+            events=tuple([StoredEvent(name, schema, data) for name, schema, data in raw["e"]]),
             command_id=raw["c"],
             request_hash=raw["h"],
             result=raw["r"],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from atelier_common.commit import Commit, RecordedEvent
-from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Replace, Write
+from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Replace
 from atelier_common.errors import Unavailable, UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
@@ -18,6 +18,11 @@ from atelier_common.telemetry import names, tracing
 from atelier_common.watching import LogWatch
 
 _TRIES = 100
+_PAGE = 1_000
+"""Commits that a build which nobody reads yet takes at once."""
+_HELD_DOCUMENTS = 10_000
+_HELD_COMMITS = 50_000
+"""How much such a build applies in memory before it writes: a document that many events touch is written once for all of them."""
 
 
 class ProjectionRunner:
@@ -25,6 +30,9 @@ class ProjectionRunner:
 
     Each document carries ``watermark``, the position of the last commit in it, and is written only over an older one: a
     batch that comes again and a runner that was replaced meanwhile change nothing.
+
+    A build that nobody reads yet goes through the log in long stretches: it holds the documents of a stretch in memory, writes them
+    at its end, and only then says how far it is. After a crash the stretch is done again.
     """
 
     def __init__(
@@ -50,6 +58,8 @@ class ProjectionRunner:
         self._parked: dict[str, dict[str, int]] = {}
         self._unread: set[tuple[str, str]] = set()
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
+        self._unwritten: dict[str, Replace] = {}
+        """Of the stretch that is under way, by key: what has to be read here since the documents do not have it yet."""
         self._handed_on: dict[str, int] = {}
         self._epoch = 0
         self._alone = asyncio.Lock()
@@ -152,23 +162,45 @@ class ProjectionRunner:
                 # These come again, so it is not known which of the documents remembered here were written.
                 self._recent.clear()
             try:
-                attributes: tracing.Attributes = {
-                    names.PROJECTION: self.projection.name,
-                    names.COMMIT_COUNT: len(commits),
-                }
-                with tracing.batch_span(names.SPAN_PROJECT, (commit.trace for commit in commits), attributes):
-                    writes, failed = await self._apply(tenant, commits, only=None)
-            except Exception:
+                position = await self._go_through(tenant, commits)
+                writes = tuple(self._unwritten.values())
+            except BaseException:
                 self._recent.clear()
                 raise
-            for key in failed:
-                self._recent.pop((tenant, key), None)
-            self._handed_on[tenant] = commits[-1].position
-            return Handled(commits[-1].position, tuple(writes))
+            finally:
+                self._unwritten = {}
+            self._handed_on[tenant] = position
+            return Handled(position, writes)
+
+    async def _go_through(self, tenant: str, commits: Sequence[Commit]) -> int:
+        """Apply these commits and, where nobody reads this build, those that follow; returns the position of the last."""
+        taken = 0
+        while True:
+            taken += len(commits)
+            last = commits[-1].position
+            following: asyncio.Task[list[Commit]] | None = None
+            if not self._model.shows(self.collection) and taken < _HELD_COMMITS:
+                # The database looks for the next ones while these are applied.
+                following = asyncio.create_task(self._store.read_log(tenant, last, _PAGE))
+            try:
+                await self._take(tenant, commits)
+                if following is None or len(self._unwritten) >= _HELD_DOCUMENTS or not (commits := await following):
+                    return last
+            finally:
+                if following is not None:
+                    following.cancel()
+
+    async def _take(self, tenant: str, commits: Sequence[Commit]) -> None:
+        attributes: tracing.Attributes = {names.PROJECTION: self.projection.name, names.COMMIT_COUNT: len(commits)}
+        with tracing.batch_span(names.SPAN_PROJECT, (commit.trace for commit in commits), attributes):
+            writes, failed = await self._apply(tenant, commits, only=None)
+        self._unwritten.update((write.id, write) for write in writes)
+        for key in failed:
+            self._recent.pop((tenant, key), None)
 
     async def _apply(
         self, tenant: str, commits: Sequence[Commit], only: str | None
-    ) -> tuple[list[Write], dict[str, Exception]]:
+    ) -> tuple[list[Replace], dict[str, Exception]]:
         """The writes of a batch, and what stopped which key. ``only`` restricts it to one key, parked or not."""
         parked = await self._parked_keys(tenant)
         by_key: dict[str, list[RecordedEvent]] = {}
@@ -187,7 +219,7 @@ class ProjectionRunner:
                 if key == only or (only is None and opened.position < parked.get(key, opened.position + 1)):
                     by_key.setdefault(key, []).append(opened)
         documents = await self._load(tenant, list(by_key))
-        writes: list[Write] = []
+        writes: list[Replace] = []
         for key, events in by_key.items():
             document, applied = documents[key], 0
             held = document.get("watermark", 0) if document else 0
@@ -221,16 +253,23 @@ class ProjectionRunner:
         return writes, failed
 
     async def _load(self, tenant: str, keys: Sequence[str]) -> dict[str, Body | None]:
-        unknown = [key for key in keys if (tenant, key) not in self._recent]
+        loaded: dict[str, Body | None] = {}
+        unknown: list[str] = []
+        for key in keys:
+            if key in self._unwritten:
+                loaded[key] = self._unwritten[key].body
+            elif (tenant, key) in self._recent:
+                loaded[key] = self._recent[(tenant, key)]
+            else:
+                unknown.append(key)
         found = await self._documents.find_many(tenant, self.collection, unknown) if unknown else {}
-        return {
-            key: found.get(key) if (tenant, key) not in self._recent else self._recent[(tenant, key)] for key in keys
-        }
+        return loaded | {key: found.get(key) for key in unknown}
 
     def _remember(self, tenant: str, key: str, body: Body) -> None:
         self._recent[(tenant, key)] = body
         self._recent.move_to_end((tenant, key))
-        while len(self._recent) > self._remembered:
+        most = self._remembered if self._model.shows(self.collection) else _HELD_DOCUMENTS
+        while len(self._recent) > most:
             self._recent.popitem(last=False)
 
 

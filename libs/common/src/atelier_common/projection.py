@@ -61,6 +61,10 @@ class ReadModel:
             self._applied.clear()
             self._wake()
 
+    def shows(self, collection: str) -> bool:
+        """Whether queries of this process read this build."""
+        return collection == self._active
+
     def advanced(self, collection: str, tenant: str, position: int) -> None:
         """A build has durably applied everything up to ``position``; called by its runner in this process."""
         if collection == self._active:

@@ -44,7 +44,7 @@ _SEPARATOR = "\x1f"
 _BEHIND_SEPARATOR = "\x20"
 _NOW = {"$toLong": "$$NOW"}
 """The server's clock in milliseconds UTC."""
-_TENANT, _WROTE = "_tenant", "_wrote"
+_ID, _TENANT, _WROTE = "_id", "_tenant", "_wrote"
 _DUPLICATE_KEY = 11000
 _WRITES_AT_ONCE = 500
 _ALONE_AT_ONCE = 16
@@ -206,21 +206,28 @@ class MongoDocuments:
         """Replace what is there and meets its guard; returns the places of what is not there and has to be inserted."""
         collection, session = self._database[writes[0].collection], await self._in_session()
         guards: list[Guard] = [write.guard if isinstance(write, Replace) else {} for write in writes]
-        absent: list[int] = []
-        for part in together(stored, guards, places):
+        left, missing = list(places), list[int]()
+        while left:
+            part = next(together(stored, guards, left))
+            left = left[len(part.places) :]
             done = await collection.update_many(part.filter, part.pipeline, session=session)
             if done.matched_count == len(part.places):
-                there: set[str] = {stored[place]["_id"] for place in part.places}
                 for place in part.places:
                     outcomes[place] = True
-            else:
-                there = await self._find_out(writes, stored, part.places, done.matched_count, outcomes)
-            absent += [
-                place
-                for place, write in ((place, writes[place]) for place in part.places)
-                if isinstance(write, Replace) and write.upsert and stored[place]["_id"] not in there
-            ]
-        return absent
+                continue
+            there = await self._find_out(writes, stored, part.places, done.matched_count, outcomes)
+            missing += [place for place in part.places if stored[place]["_id"] not in there]
+            if not there and left:
+                # All of these are new; so may be the others, and then there is nothing to replace.
+                there = set(await self._who_is_there(writes[0].collection, [stored[place]["_id"] for place in left]))
+                missing += [place for place in left if stored[place]["_id"] not in there]
+                left = [place for place in left if stored[place]["_id"] in there]
+        return [place for place in missing if isinstance(write := writes[place], Replace) and write.upsert]
+
+    async def _who_is_there(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
+        """Of these documents those that exist, each with the write that made it."""
+        found = await self._all(collection, {"_id": {"$in": list(keys)}}, (_WROTE,))
+        return {document["_id"]: document[_WROTE] for document in found}
 
     async def _bulk(
         self,
@@ -266,8 +273,7 @@ class MongoDocuments:
 
         Raises Unavailable where others wrote over some of them before we looked: then nobody can tell.
         """
-        wanted = {"_id": {"$in": [stored[place]["_id"] for place in places]}}
-        held = {one["_id"]: one[_WROTE] for one in await self._all(writes[0].collection, wanted, (_WROTE,))}
+        held = await self._who_is_there(writes[0].collection, [stored[place]["_id"] for place in places])
         for place in places:
             outcomes[place] = held.get(stored[place]["_id"]) == stored[place][_WROTE]
         if sum(outcomes[place] for place in places) != applied:
@@ -290,7 +296,7 @@ class MongoDocuments:
         if not keys:
             return {}
         wanted = {"_id": keys[0]} if len(keys) == 1 else {"_id": {"$in": list(keys)}}
-        return {document["_id"]: document for document in await self._all(collection, wanted)}
+        return {document[_ID]: document for document in await self._all(collection, wanted)}
 
     async def scan(
         self,
@@ -373,7 +379,10 @@ def _id(key: str) -> str:
 
 
 def _body(document: Body) -> Body:
-    return {name: value for name, value in document.items() if name not in ("_id", _TENANT, _WROTE)}
+    """What the kernel stored, from a document that is nobody else's."""
+    for name in (_ID, _TENANT, _WROTE):
+        document.pop(name, None)
+    return document
 
 
 def _filter(key: str, guard: Guard) -> dict[str, Any]:

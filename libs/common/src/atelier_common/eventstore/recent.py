@@ -15,9 +15,17 @@ class RecentCommits:
         self._remembered = remembered
         self._commits: OrderedDict[tuple[str, str, int], Commit] = OrderedDict()
         self._placed: dict[tuple[str, int], Commit] = {}
+        self._last: dict[str, int] = {}
 
     def remember(self, commit: Commit) -> None:
-        """This commit is durable, and stands at its position if it has one."""
+        """This commit is durable, and stands at its position if it has one. Far from the end of the log it is passed over: whoever
+        reads there reads alone.
+        """
+        last = self._last.get(commit.tenant, 0)
+        if commit.position > last:
+            self._last[commit.tenant] = commit.position
+        elif 0 < commit.position < last - self._remembered:
+            return
         self._commits[(commit.tenant, commit.stream, commit.version)] = commit
         if commit.position:
             self._placed[(commit.tenant, commit.position)] = commit

@@ -76,21 +76,22 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
 
 def simulate(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run ``main`` to its end in simulated time; tasks that it leaves behind are cancelled."""
-    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+    """Run ``main`` to its end in simulated time; tasks that it leaves behind are cancelled.
+
+    What measures how long something took finds the loop's time, or a busy machine would make another run of it.
+    """
+    with (
+        patch("time.monotonic", loop_seconds),
+        patch("time.perf_counter", loop_seconds),
+        asyncio.Runner(loop_factory=SimulatedLoop) as runner,
+    ):
         return runner.run(main)
 
 
 @contextmanager
 def seeded_luck(random: Random) -> Iterator[None]:
-    """As long as this lasts, keys, nonces and random ids come from ``random``, and what measures how long something took finds
-    the loop's time: what a seed has done it does again.
-    """
-    with (
-        patch("os.urandom", random.randbytes),
-        patch("time.monotonic", loop_seconds),
-        patch("time.perf_counter", loop_seconds),
-    ):
+    """As long as this lasts, keys, nonces and random ids come from ``random``: what a seed has done it does again."""
+    with patch("os.urandom", random.randbytes):
         yield
 
 
