@@ -45,17 +45,20 @@ def test_a_proficiency_event_moves_profile_path_and_timetable_and_each_names_its
     assert school.competency("N2") in foci
 
     causes = Causes(district)
-    proposal = district.log("scheduling", before["scheduling"])[-1]
+    log = district.log("scheduling", before["scheduling"])
+    proposal = [one for one in log if one["stream"].startswith("plan/")][-1]
     assert [event["type"] for event in proposal["events"]] == ["plan.proposed", "plan.superseded"]
     walked = [(one.get("service", "scheduling"), one["stream"].split("/lrn_")[0]) for one in causes.behind(proposal)]
-    assert walked[:2] == [("scheduling", f"plan/{school.SITE}:{school.WEEK}"), ("scheduling", "pathing/path")]
+    asked = ("scheduling", f"planning/{school.SITE}:2026-10-02")
+    moved = ("scheduling", "pathing/path")
+    assert walked[:3] == [("scheduling", f"plan/{school.SITE}:{school.WEEK}"), asked, moved]
     # Of the six answers of one request those stand behind the plan that moved the path together: in one process all of them.
     together = walked.count(("pathing", "assessment/mastery"))
     assert 1 <= together <= 6
     attempts = {stream for service, stream in walked if service == "assessment"}
     assert len(attempts) == together
     assert all(stream.startswith("attempt/") for stream in attempts)
-    assert len(walked) == 2 + together + together
+    assert len(walked) == 1 + walked.count(asked) + walked.count(moved) + together + together
     assert {one["correlation_id"] for one in causes.behind(proposal)} == {correlation}
     shown = district.log("profile", before["profile"])
     mastery = [one for one in shown if one["stream"].startswith("assessment/mastery/")]
