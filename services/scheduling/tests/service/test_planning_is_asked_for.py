@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from atelier_common.commands import Request
+from atelier_common.commit import Context
 from atelier_scheduling.domain.plan import PlanProposed
-from atelier_scheduling.domain.planning import PlanningAnswered, PlanningAsked
+from atelier_scheduling.domain.planning import (
+    PLANNING,
+    AskForPlanning,
+    PlanningAnswered,
+    PlanningAsked,
+    planning_key,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 OTHER = "other-school"
@@ -88,3 +96,32 @@ async def test_what_was_asked_and_not_done_when_the_process_ended_is_done_by_the
     assert all(isinstance(one, PlanningAnswered) for one in answered)
     assert answered[-1].until == len(asked)
     assert await lonely.world.scheduling.service.parked(lonely.tenant) == []
+
+
+async def test_a_fact_that_comes_while_a_week_is_planned_is_in_the_plan_in_the_end(lonely: Any) -> None:
+    await lonely.settle_in(6)
+    service, planner = lonely.world.scheduling.service, lonely.world.scheduling.desk.planner
+    site, week, now = "fictional-school", "2026-W38", lonely.world.clock.now()
+    made, gate, propose = asyncio.Event(), asyncio.Event(), planner.propose
+
+    async def slowly(*given: Any) -> Any:
+        command = await propose(*given)
+        made.set()
+        await gate.wait()
+        return command
+
+    planner.propose = slowly
+    command = AskForPlanning(site, week, "cadence", (), now)
+    context = Context(lonely.tenant, "timer:cadence", "a round", now)
+    await service.commands.execute(Request(PLANNING, planning_key(site, "2026-09-09"), command, context))
+    async with asyncio.timeout(60):
+        await made.wait()
+        await lonely.path(lonely.learners[0], *CHANGED, revision=2)
+        while (await service.waiting(lonely.tenant))["planning"] < 2:
+            await asyncio.sleep(0.01)
+    assert await proposals(lonely, site, week) == 0
+    gate.set()
+    await lonely.world.settle()
+    first, second, _ = await lonely.log(f"plan/{site}:{week}")
+    assert (first.reason, second.reason) == ("cadence", "path")
+    assert {move.learner_id for move in second.moves} == {lonely.learners[0]}

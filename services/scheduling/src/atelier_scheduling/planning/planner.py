@@ -147,6 +147,11 @@ class Planner:
             raise NotFound(f"there is no plan of {site_id} for {week} yet; make one with `atelier plan`")
         return found
 
+    async def is_planned(self, tenant: str, site_id: str, week: str) -> bool:
+        """Whether there is a plan of a week, by the log."""
+        state, _ = await self._commands.load(PLAN, tenant, plan_key(site_id, week))
+        return state.proposed is not None or state.held is not None
+
     async def position_of(self, event: RecordedEvent) -> int:
         """Where an event of the log stands in it. Raises Unavailable before it has a place."""
         position = await self._store.position_of(event.tenant, event.stream, event.version)
@@ -196,7 +201,13 @@ class Planner:
         )
 
     async def _problem_of(self, tenant: str, plan: Plan, digest: str) -> str:
-        document = await self._models.plans.get(tenant, f"{plan.site}:{plan.week}")
+        key = plan_key(plan.site, plan.week)
+        # The log first: another process may have proposed this plan a moment ago, and the read model not show it yet.
+        state, _ = await self._commands.load(PLAN, tenant, key)
+        for proposal in (state.proposed, state.held):
+            if proposal is not None and proposal.plan_digest == digest:
+                return str(proposal.problem_digest)
+        document = await self._models.plans.get(tenant, key)
         for held in (document["proposed"], document["published"], *document["versions"]) if document else ():
             if held and held["plan_digest"] == digest:
                 return str(held["problem_digest"])
