@@ -206,5 +206,28 @@ async def test_with_one_of_three_brokers_gone_writes_go_on_and_with_two_gone_who
         cluster.stop()
 
 
+async def test_who_stops_while_the_broker_stands_still_does_not_wait_for_it(tmp_path: Path) -> None:
+    cluster = kafka.start(tmp_path)
+    bus = KafkaBus(cluster.address)
+    try:
+        await settle_topics(cluster.address, [Topic("things", 3)])
+        member = bus.subscribe("readers", ["things"])
+        await bus.publish("things", [_numbered(0)])
+        while not (found := await member.fetch(100, 1.0)):
+            pass
+        cluster.nodes[0].pause()
+        sending = asyncio.create_task(bus.publish("things", [_numbered(1)]))
+        committing = asyncio.create_task(member.commit(found))
+        await asyncio.sleep(1.0)
+        for task in (sending, committing):
+            task.cancel()
+        async with asyncio.timeout(15.0):
+            await asyncio.gather(sending, committing, return_exceptions=True)
+            await bus.close()
+    finally:
+        cluster.nodes[0].resume()
+        cluster.stop()
+
+
 def _numbered(number: int) -> Message:
     return Message("one key", b"%d" % number, ())

@@ -31,6 +31,7 @@ _LARGEST_MESSAGE = 2_000_000
 _REQUEST_MS = 10_000
 _SESSION_MS = 10_000
 _HEARTBEAT_MS = 3_000
+_LEAVES_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ class KafkaBus:
             ]
             await asyncio.gather(*sent)
         except BaseException as error:
-            await self._give_up(producer)
+            # Only who goes on publishing has to know that nothing of it can come later.
+            await self._give_up(producer, None if isinstance(error, Exception) else _LEAVES_SECONDS)
             if isinstance(error, KafkaError):
                 raise Unavailable(f"Kafka did not take it: {type(error).__name__}") from error
             raise
@@ -173,7 +175,7 @@ class KafkaBus:
         for member in list(self._members):
             await member.close()
         if self._producer is not None:
-            await self._give_up(self._producer)
+            await self._give_up(self._producer, _LEAVES_SECONDS)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
@@ -189,19 +191,17 @@ class KafkaBus:
                 try:
                     await producer.start()
                 except BaseException as error:
-                    with contextlib.suppress(Exception):
-                        await producer.stop()
+                    await _leave(producer, _LEAVES_SECONDS)
                     if isinstance(error, KafkaError):
                         raise Unavailable(f"no Kafka broker answers: {type(error).__name__}") from error
                     raise
                 self._producer = producer
             return self._producer
 
-    async def _give_up(self, producer: AIOKafkaProducer) -> None:
+    async def _give_up(self, producer: AIOKafkaProducer, seconds: float | None) -> None:
         if self._producer is producer:
             self._producer = None
-        with contextlib.suppress(Exception):
-            await producer.stop()
+        await _leave(producer, seconds)
 
 
 class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client gives no types
@@ -326,8 +326,7 @@ class KafkaSubscription:
         async with self._starting:
             consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with contextlib.suppress(KafkaError):
-                await consumer.stop()
+            await _leave(consumer, _LEAVES_SECONDS)
 
     def _where_held(self, topic: str, partition: int, act: Any) -> None:
         place = self._place(topic, partition)
@@ -354,13 +353,19 @@ class KafkaSubscription:
                 try:
                     await consumer.start()
                 except BaseException as error:
-                    with contextlib.suppress(Exception):
-                        await consumer.stop()
+                    await _leave(consumer, _LEAVES_SECONDS)
                     if isinstance(error, KafkaError):
                         raise Unavailable(f"no Kafka broker answers {self._group}: {type(error).__name__}") from error
                     raise
                 self._consumer = consumer
             return self._consumer
+
+
+async def _leave(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float | None) -> None:
+    """Stop a client, in order if the broker answers within ``seconds`` (None: however long it takes)."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(seconds):
+            await client.stop()
 
 
 _PORT: type[Bus] = KafkaBus
