@@ -22,6 +22,7 @@ from atelier_common.grpc.kit import (
     GrpcServer,
     GrpcService,
     current_caller,
+    error_of,
     neighbour_errors,
     open_channel,
     remaining_seconds,
@@ -157,14 +158,17 @@ async def test_a_streaming_servicer_knows_its_caller_too(house: House) -> None:
 
 
 async def test_a_call_without_a_token_is_refused(house: House) -> None:
-    with pytest.raises(Unauthenticated), neighbour_errors():
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
         await do(house.bare_channel())(said("who"), timeout=2)
+    assert isinstance(error_of(refused.value), Unauthenticated)
     assert house.echo.calls == 0
 
 
-async def test_a_call_with_anothers_token_is_refused(house: House, tmp_path: Path) -> None:
+async def test_a_call_with_anothers_token_is_refused_and_that_is_not_the_fault_of_who_called_the_caller(
+    house: House, tmp_path: Path
+) -> None:
     stranger = TokenIssuer(tmp_path / "elsewhere")
-    with pytest.raises(Unauthenticated), neighbour_errors():
+    with pytest.raises(Unavailable, match="this service's own token"), neighbour_errors():
         await do(house.channel(token=lambda: stranger.issue("north", "x", ["operator"], 5)))(said("who"))
     assert house.echo.calls == 0
 

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]  # ships no stubs
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no stubs
 
-from atelier_common.errors import AtelierError, Unavailable
+from atelier_common.errors import AtelierError, Unauthenticated, Unavailable
 from atelier_common.telemetry import names
 from atelier_common.telemetry.metrics import counter
 
@@ -90,11 +90,17 @@ def reason_of(code: str) -> str:
 
 @contextlib.contextmanager
 def neighbour_errors() -> Iterator[None]:
-    """For a block that calls a neighbour: what it refuses is raised here as the error it raised there."""
+    """For a block that calls a neighbour: what it refuses is raised here as the error it raised there.
+
+    But for the token: it is this service's own (made by a clock that is wrong, say), so that is Unavailable for whoever called.
+    """
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        raise error_of(error) from error
+        found = error_of(error)
+        if isinstance(found, Unauthenticated):
+            raise Unavailable(f"a neighbour does not accept this service's own token: {found.detail}") from error
+        raise found from error
 
 
 def error_of(error: grpc.aio.AioRpcError) -> AtelierError:
