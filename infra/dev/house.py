@@ -25,6 +25,7 @@ from atelier_standalone.client import Client
 from infra.dev.processes import Process, Running, free_port, launch
 
 _COMMITS_AT_ONCE = 500
+_ASKED_AGAIN = 30
 
 
 @dataclass
@@ -270,10 +271,14 @@ class HouseClient(Client):
             await asyncio.sleep(0.05)
 
     async def violations(self) -> dict[str, list[Any]]:
-        """What ``atelier events verify`` finds, by service."""
+        """What ``atelier events verify`` finds, by service. A neighbour that has just begun may not be reached yet: asked again."""
         found: dict[str, list[Any]] = {}
         for service in SERVICES:
-            answer = await self.http.post("/operator/v1/verify", headers={"x-service": service})
+            for _ in range(_ASKED_AGAIN):
+                answer = await self.http.post("/operator/v1/verify", headers={"x-service": service})
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                await asyncio.sleep(1.0)
             if answer.status_code != 404:
                 answer.raise_for_status()
                 found |= answer.json()["violations"]

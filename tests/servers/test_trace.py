@@ -180,6 +180,8 @@ def measured(collector: Collector) -> dict[str, dict[str, list[tuple[Attributes,
 
 @pytest.mark.usefixtures("moved")
 async def test_what_an_operator_watches_is_measured(collector: Collector) -> None:
+    # Each process says what it measured in its own time.
+    until(lambda: {"solve", "mend"} <= dict_of(measured(collector)["atelier.solve.duration"]["scheduling"]).keys())
     until(lambda: ("atelier-scheduling", "atelier.plans") in collector.values)
     # A lag that was met under way is gone when it is looked at again.
     until(lambda: all(not lag for values in measured(collector)["atelier.follower.lag"].values() for _, lag in values))

@@ -147,5 +147,18 @@ async def _while_leading(lease: Lease, work: Callable[[int], Awaitable[None]], a
                     raise
     finally:
         working.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await working
+        await _end_of(working)
+
+
+async def _end_of(working: "asyncio.Future[None]") -> None:
+    """Wait until it has ended, however. Who is told to end meanwhile waits all the same, and then does."""
+    told: asyncio.CancelledError | None = None
+    while not working.done():
+        try:
+            await asyncio.wait({working})
+        except asyncio.CancelledError as cancelled:
+            told = cancelled
+    if not working.cancelled():
+        working.exception()  # asked for, so that nobody says that it never was
+    if told is not None:
+        raise told

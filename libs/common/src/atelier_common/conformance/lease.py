@@ -176,6 +176,25 @@ class LeaseSuite:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
+    async def test_who_is_told_to_end_while_the_work_of_a_lost_lease_ends_does_end(self) -> None:
+        begun, ending = asyncio.Event(), asyncio.Event()
+
+        async def work(_epoch: int) -> None:
+            begun.set()
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ending.set()
+                await asyncio.sleep(0.1)
+
+        task = asyncio.create_task(lead(self.lease("first", 300), work))
+        await asyncio.wait_for(begun.wait(), 10)
+        assert await self.lease("first").acquire()
+        await asyncio.wait_for(ending.wait(), 10)
+        task.cancel()
+        await asyncio.wait({task}, timeout=10)
+        assert task.cancelled()
+
 
 async def _is(found: object, wanted: object) -> bool:
     return found == wanted
