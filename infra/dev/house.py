@@ -246,6 +246,16 @@ class HouseClient(Client):
         """Every parked key of every service."""
         return [one for service in SERVICES for one in (await self.ask(service, "/operator/v1/parked"))["parked"]]
 
+    async def comparisons(self, service: str) -> dict[tuple[str, str], int]:
+        """How often each reader of ``service``, and it as a reader, has compared all it holds with the owner: (reader, owner)."""
+        found: dict[tuple[str, str], int] = {}
+        for reader, log in (await self.logs()).items():
+            owners = {topic.partition(".")[0] for topics in log["reads"].values() for topic in topics}
+            streams = [one["stream"] for one in await self.log_of(reader)]
+            for owner in owners if reader == service else owners & {service}:
+                found[reader, owner] = streams.count(f"{owner}/@log")
+        return found
+
     async def heads(self) -> dict[str, int]:
         return {name: one["head"] for name, one in (await self.logs()).items()}
 

@@ -100,17 +100,6 @@ class Drill:
             found[learner] = {one["competency_id"]: (one["estimate"], one["evidence_count"]) for one in mastery}
         return found
 
-    async def agreements(self, service: str) -> dict[tuple[str, str], int]:
-        """How often each reader of ``service``, and it as a reader, has compared all it holds with the owner: (reader, owner)."""
-        found = {}
-        for reader, log in (await self.client.logs()).items():
-            owners = {topic.partition(".")[0] for topics in log["reads"].values() for topic in topics}
-            for owner in owners if reader == service else owners & {service}:
-                found[reader, owner] = sum(
-                    [one["stream"] == f"{owner}/@log" for one in await self.client.log_of(reader)]
-                )
-        return found
-
     async def together(self, service: str, before: dict[tuple[str, str], int]) -> None:
         """Until each of them that has ever met has compared once more since ``before``, and nothing is under way."""
         met = {pair: count for pair, count in before.items() if count}
@@ -119,7 +108,7 @@ class Drill:
             async with asyncio.timeout(_PATIENCE):
                 while late:
                     await asyncio.sleep(_LOOKS_EVERY)
-                    now = await self.agreements(service)
+                    now = await self.client.comparisons(service)
                     late = {pair: count for pair, count in met.items() if now[pair] <= count}
         except TimeoutError:
             raise AssertionError(f"(reader, owner) that did not compare anew: {late}") from None
@@ -163,7 +152,7 @@ async def test_assessment_comes_back_with_everything_acknowledged_before_its_bac
     backup = await during(drill.back_up("assessment"), lambda number: drill.send(answers(10 + number % 15, "W1")))
     await drill.send(after)
     await enrol(drill.client, [*PUPILS, NEWCOMER])
-    stood, agreed = await drill.standing(), await drill.agreements("assessment")
+    stood, agreed = await drill.standing(), await drill.client.comparisons("assessment")
     old = (await drill.client.logs())["assessment"]["incarnation"]
 
     await drill.lose("assessment")
@@ -194,7 +183,7 @@ async def test_profile_comes_back_and_who_was_erased_since_stays_erased(drill: D
     await enrol(drill.client, [*PUPILS, NEWCOMER])
     kept_apart = drill.folder / "tombstones.jsonl"
     kept_apart.write_text(await drill.atelier("profile", "tombstones"))
-    known, agreed = await drill.learners(), await drill.agreements("profile")
+    known, agreed = await drill.learners(), await drill.client.comparisons("profile")
     assert NEWCOMER.name in known
 
     await drill.lose("profile")
@@ -221,7 +210,7 @@ async def test_all_services_come_back_from_backups_of_different_moments(drill: D
     backups |= {service: await drill.back_up(service) for service in ("assessment", "profile")}
     await drill.send(lost)
     await drill.client.settle()
-    agreed = await drill.agreements("assessment")
+    agreed = await drill.client.comparisons("assessment")
 
     await asyncio.gather(*(drill.lose(service) for service in SERVICES))
     await asyncio.gather(*(drill.restore(service, backups[service]) for service in SERVICES))

@@ -17,8 +17,6 @@ _SERVICES = ("assessment", "pathing", "profile")
 _PATIENCE = 180.0
 _ANSWERS_ARRIVE = 1.0
 _LOOKS_EVERY = 0.5
-Compared = dict[tuple[str, str], int]
-"""How often (a reader, an owner) have compared all that the reader holds of the owner's log."""
 
 
 async def a_database_put_back(scene: Scene) -> None:
@@ -29,7 +27,7 @@ async def a_database_put_back(scene: Scene) -> None:
     service, house = scene.random.choice(_SERVICES), scene.house
     address, database = scene.stage.servers.mongo.address, house.database(service)
     file = house.folder / f"{service}.backup"
-    before, compared = set(scene.district.acknowledged), await _compared(scene.client, service)
+    before, compared = set(scene.district.acknowledged), await scene.client.comparisons(service)
     await asyncio.to_thread(back_up, address, database, file)
     await asyncio.sleep(scene.random.uniform(1.0, 5.0))
 
@@ -55,18 +53,7 @@ def _told_that_it_is_restored(replica: Replica) -> None:
         raise RuntimeError(f"atelier restored {replica.service} failed: {done.stderr.strip()}")
 
 
-async def _compared(client: HouseClient, service: str) -> Compared:
-    """Of the readers of ``service``, and of it as a reader."""
-    found: Compared = {}
-    for reader, log in (await client.logs()).items():
-        owners = {topic.partition(".")[0] for topics in log["reads"].values() for topic in topics}
-        streams = [one["stream"] for one in await client.log_of(reader)]
-        for owner in owners if reader == service else owners & {service}:
-            found[reader, owner] = streams.count(f"{owner}/@log")
-    return found
-
-
-async def _together(client: HouseClient, service: str, before: Compared) -> None:
+async def _together(client: HouseClient, service: str, before: dict[tuple[str, str], int]) -> None:
     """Until each of them that has ever met has compared once more. Raises RuntimeError with those that did not."""
     late = {pair: count for pair, count in before.items() if count}
     try:
@@ -74,7 +61,7 @@ async def _together(client: HouseClient, service: str, before: Compared) -> None
             while late:
                 await asyncio.sleep(_LOOKS_EVERY)
                 with suppress(httpx.HTTPError):
-                    now = await _compared(client, service)
+                    now = await client.comparisons(service)
                     late = {pair: count for pair, count in late.items() if now[pair] <= count}
     except TimeoutError:
         raise RuntimeError(f"(reader, owner) that did not compare anew: {sorted(late)}") from None
