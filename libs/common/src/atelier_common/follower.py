@@ -150,11 +150,14 @@ class Follower:
             after = self._positions.get(tenant)
             if after is None:
                 after = await self._claim(tenant)
-            commits = await self._store.read_log(tenant, after, self._batch)
+            # How far the log is known to reach the watch sees to.
+            known = self._store.known_head(tenant) - after
+            wanted = min(known, self._batch)
+            commits = await self._store.read_log(tenant, after, wanted) if wanted > 0 else []
             if not commits:
                 continue
             last = commits[-1].position
-            more = more or len(commits) == self._batch
+            more = more or known > len(commits) == wanted
             if not self._wants({stored.type for commit in commits for stored in commit.events}):
                 self._move(tenant, last)
                 continue

@@ -11,7 +11,7 @@ from atelier_common.eventstore.port import EventStore
 from atelier_common.late_cursors import Kept, LateCursors
 
 _AT_ONCE = 500
-_SHORTEST_PAUSE = 0.05
+_SHORTEST_PAUSE = 0.25
 _log = logging.getLogger("atelier.watching")
 
 
@@ -86,14 +86,20 @@ class LogWatch:
                 self._seen[tenant] = await self._store.head(tenant)
                 self._wake_all()
                 continue
-            while commits := await self._store.read_log(tenant, self._seen[tenant], _AT_ONCE):
+            while True:
+                # What this process is known to hold is read without asking for more behind it.
+                known = self._store.known_head(tenant) - self._seen[tenant]
+                wanted = min(known, _AT_ONCE) if known > 0 else _AT_ONCE
+                commits = await self._store.read_log(tenant, self._seen[tenant], wanted)
+                if not commits:
+                    break
                 came = True
                 present = {stored.type for commit in commits for stored in commit.events}
                 before, last = self._seen[tenant], commits[-1].position
                 self._seen[tenant] = last
                 for follower in list(self._followers):
                     follower.told(tenant, before, last, present)
-                if len(commits) < _AT_ONCE:
+                if len(commits) < wanted or (wanted < _AT_ONCE and last >= self._store.known_head(tenant)):
                     break
             if not came:
                 for follower in list(self._followers):

@@ -75,6 +75,7 @@ class DocumentEventStore:
         self._incarnations: dict[str, str] = {}
         self._known = KnownVersions()
         self._recent = RecentCommits()
+        self._known_heads: dict[str, int] = {}
         self._segments_read: dict[str, int] = {}
         """How many segments the last full page of a log was read from."""
         self._tenants: list[str] = []
@@ -87,7 +88,7 @@ class DocumentEventStore:
                 self.tenants,
                 owner=owner or str(uuid.uuid4()),
                 bell=self.appended,
-                changed=self.changed,
+                placed=self.note_placed,
                 lease_ttl_ms=lease_ttl_ms,
                 idle_seconds=idle_seconds,
             )
@@ -128,6 +129,7 @@ class DocumentEventStore:
         await self._documents.write([Replace(SYSTEM, LOGS, tenant, body, upsert=True)])
         self._incarnations[tenant] = fresh
         self._recent.forget()
+        self._known_heads.pop(tenant, None)
         return fresh
 
     async def tenants(self) -> list[str]:
@@ -247,7 +249,26 @@ class DocumentEventStore:
             asked = min(2 * asked, _SEGMENTS_AT_ONCE)
         else:
             self._segments_read[tenant] = min(used, _SEGMENTS_AT_ONCE - 1)
+        if taken:
+            self._know_head(tenant, taken[-1].position)
         return taken
+
+    def note_placed(self, tenant: str, segment: Body, documents: Mapping[str, Body]) -> None:
+        """This process's sequencer gave these commits their positions: who follows the log here need not ask for them."""
+        for (stream, version), position in _placed([segment], segment["first"] - 1, len(segment["commits"])).items():
+            commit = self._recent.find(tenant, stream, version)
+            if commit is None:
+                commit = commit_of(tenant, documents[commit_id(stream, version)])
+            commit.position = position
+            self._recent.remember(commit)
+        self._know_head(tenant, segment["last"])
+        self.changed.ring()
+
+    def known_head(self, tenant: str) -> int:
+        return self._known_heads.get(tenant, 0)
+
+    def _know_head(self, tenant: str, position: int) -> None:
+        self._known_heads[tenant] = max(position, self.known_head(tenant))
 
     async def _commits_at(self, tenant: str, placed: Mapping[tuple[str, int], int]) -> list[Commit]:
         """The commits that stand at these positions, in order. It ends in front of one whose segment is here and itself not yet."""
@@ -267,7 +288,9 @@ class DocumentEventStore:
 
     async def head(self, tenant: str) -> int:
         found = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
-        return int(found[0][1]["last"]) if found else 0
+        head = int(found[0][1]["last"]) if found else 0
+        self._know_head(tenant, head)
+        return head
 
     async def pending_since(self, tenant: str) -> int | None:
         """When the commit that waits longest for its position was written, by its writer's time of day; None: none waits."""
@@ -275,6 +298,9 @@ class DocumentEventStore:
         return int(found[0][1]["pending"]) // 1_000 if found else None
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int | None:
+        known = self._recent.find(tenant, stream, version)
+        if known is not None and known.position:
+            return known.position
         id = commit_id(stream, version)
         document = await self._documents.find(tenant, COMMITS, id)
         if document is None or "position" in document:

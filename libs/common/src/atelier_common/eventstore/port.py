@@ -81,6 +81,10 @@ class EventStore(Protocol):
         """The last position given; 0 for an empty log."""
         ...
 
+    def known_head(self, tenant: str) -> int:
+        """The last position that this process has met, without asking anybody; the log may reach further. 0: it has met none."""
+        ...
+
     async def pending_since(self, tenant: str) -> int | None:
         """When the commit that waits longest for its position was written, by its writer's time of day; None: none waits."""
         ...

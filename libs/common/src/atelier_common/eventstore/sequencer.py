@@ -9,13 +9,14 @@ on one thing alone, that of two inserts of segment k+1 one fails:
 3. read what is pending: nothing of it stands in any segment up to k;
 4. insert segment k+1. If somebody else has written it, or the outcome is unknown: start over, with what is stored.
 
-Whoever wrote segment k+1 clears its flags at once, from what it has read of these commits. That a segment's flags are cleared, once
-the database has acknowledged it, is so for ever: who remembers it of k need not look again in step 2.
+Whoever wrote segment k+1 clears its flags at once, from what it has read of these commits, and has then done steps 1 and 2 of its next
+round: that a segment stands and its flags are cleared is so for ever. Should somebody else have written k+1 meanwhile, step 4 fails.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from atelier_common.documents.port import Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
@@ -25,22 +26,41 @@ from atelier_common.lease import Lease, lead
 from atelier_common.telemetry import names, tracing
 
 BATCH = 1_000
+_SHORTEST_WAIT = 0.25
 _log = logging.getLogger(__name__)
+
+
+class End(NamedTuple):
+    """The last segment of a log, all flags of which are cleared, and the last position that it gives."""
+
+    number: int
+    last: int
+
+
+Placed = Callable[[str, Body, Mapping[str, Body]], None]
+"""Told of a tenant's segment as soon as it stands, with the documents of its commits by id."""
+
+
+def _nobody(_tenant: str, _segment: Body, _documents: Mapping[str, Body]) -> None:
+    """Whom nobody has to tell."""
 
 
 class Sequencer:
     """Sequences one tenant's log. Any number may run at once; each :meth:`step` is safe on its own.
 
-    What is remembered from step to step stays true: the last segment of which every flag is known to be cleared, and how far
+    What is remembered from step to step stays true: a segment of which every flag is known to be cleared, and how far
     streams are known to have their positions.
     """
 
-    def __init__(self, documents: Documents, tenant: str) -> None:
+    def __init__(self, documents: Documents, tenant: str, placed: Placed = _nobody) -> None:
         self._documents = documents
         self._tenant = tenant
+        self._tell = placed
+        self._end: End | None = None
         self._cleared = 0
         self._placed = KnownVersions()
-        self._more = False
+        self.more = False
+        """Whether another step may take more at once."""
 
     async def step(self) -> int:
         """One round; the number of commits that got their positions by it. 0: nothing is pending, or another was
@@ -48,30 +68,47 @@ class Sequencer:
 
         Raises what the database raises; then the outcome is unknown and the next round finds out.
         """
-        # After a round that took something more is likely: the head is read at once then.
-        if not self._more and not await self._documents.scan(self._tenant, COMMITS, "pending", limit=1):
+        self.more = False
+        end = self._end or await self._find_end()
+        self._end = None  # known again when this round has ended well
+        if end is None:
             return 0
-        self._more = False
-        found = await self._documents.scan(self._tenant, SEGMENTS, limit=1, descending=True)
-        head: Body = found[0][1] if found else {"number": 0, "last": 0, "commits": [], "first": 1}
-        if head["number"] != self._cleared and not await self._clear_stored(head):
-            return 0
-        self._cleared = head["number"]
         pending = await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH)
-        batch = await self._takeable(pending)
+        batch = await self._takeable(pending) if pending else {}
         if not batch:
+            self._end = end
             return 0
-        number, first = head["number"] + 1, head["last"] + 1
-        segment: Body = {"number": number, "first": first, "last": first + len(batch) - 1, "commits": list(batch)}
+        next_end = End(end.number + 1, end.last + len(batch))
+        segment: Body = {
+            "number": next_end.number,
+            "first": end.last + 1,
+            "last": next_end.last,
+            "commits": list(batch),
+        }
         traces = (commit_of(self._tenant, body).trace for _, body in pending)
         with tracing.batch_span(names.SPAN_SEQUENCE, traces, {names.COMMIT_COUNT: len(batch)}):
-            (won,) = await self._documents.write([Insert(self._tenant, SEGMENTS, segment_id(number), segment)])
-            if won:
-                await self._clear({commit_id(*key): body for key, body in batch.items()}, _positions(segment))
-                self._cleared, self._more = number, True
-                for stream, version in batch:
-                    self._placed.remember((self._tenant, stream), version)
-        return len(batch) if won else 0
+            (won,) = await self._documents.write([Insert(self._tenant, SEGMENTS, segment_id(next_end.number), segment)])
+            if not won:
+                self.more = True
+                return 0
+            for stream, version in batch:
+                self._placed.remember((self._tenant, stream), version)
+            documents = {commit_id(*key): body for key, body in batch.items()}
+            self._tell(self._tenant, segment, documents)
+            await self._clear(documents, _positions(segment))
+        self._end, self._cleared, self.more = next_end, next_end.number, len(pending) == BATCH
+        return len(batch)
+
+    async def _find_end(self) -> End | None:
+        """Read the last segment and clear its flags. None if one of its commits could not be read."""
+        found = await self._documents.scan(self._tenant, SEGMENTS, limit=1, descending=True)
+        if not found:
+            return End(0, 0)
+        _, head = found[0]
+        if head["number"] != self._cleared and not await self._clear_stored(head):
+            return None
+        self._cleared = head["number"]
+        return End(head["number"], head["last"])
 
     async def _clear_stored(self, segment: Body) -> bool:
         """Clear what a segment holds. False if one of its commits could not be read."""
@@ -132,7 +169,8 @@ def _positions(segment: Body) -> dict[str, int]:
 class SequencerLoop:
     """A replica's sequencer: works on every tenant's log while it holds the lease.
 
-    Woken by the doorbell; otherwise it looks less and less often, down to once each ``idle_seconds``.
+    Woken by the doorbell, which each append of this process rings; what others append it is told of, or finds by looking, less and
+    less often, down to once each ``idle_seconds``.
     """
 
     def __init__(
@@ -142,14 +180,14 @@ class SequencerLoop:
         *,
         owner: str,
         bell: Doorbell,
-        changed: Doorbell,
+        placed: Placed,
         lease_ttl_ms: int,
         idle_seconds: float,
     ) -> None:
         self._documents = documents
         self._tenants = tenants
         self._bell = bell
-        self._changed = changed
+        self._placed = placed
         self._idle = idle_seconds
         self._sequencers: dict[str, Sequencer] = {}
         self._lease = Lease(documents, "sequencer", owner, lease_ttl_ms)
@@ -171,25 +209,24 @@ class SequencerLoop:
             self._task = None
 
     async def _work(self, _epoch: int) -> None:
-        wait = 0.001
+        wait = _SHORTEST_WAIT
         while True:
             rung = self._bell.listen()
             try:
-                taken = await self.round()
+                taken, more = await self.round()
             except Exception:
                 _log.warning("sequencing stopped short and starts over", exc_info=True)
-                taken = 0
-            if taken:
-                wait = 0.001
+                taken, more = 0, False
+            if more:
                 continue
-            wait = 0.001 if await Doorbell.wait(rung, wait) else min(self._idle, wait * 2)
+            wait = _SHORTEST_WAIT if taken else min(self._idle, wait * 2)
+            await Doorbell.wait(rung, wait)
 
-    async def round(self) -> int:
-        """One step for every tenant; how many commits got their positions."""
-        taken = 0
+    async def round(self) -> tuple[int, bool]:
+        """One step for every tenant; how many commits got their positions, and whether there may be more of them at once."""
+        taken, more = 0, False
         for tenant in await self._tenants():
-            sequencer = self._sequencers.setdefault(tenant, Sequencer(self._documents, tenant))
+            sequencer = self._sequencers.setdefault(tenant, Sequencer(self._documents, tenant, self._placed))
             taken += await sequencer.step()
-        if taken:
-            self._changed.ring()
-        return taken
+            more = more or sequencer.more
+        return taken, more

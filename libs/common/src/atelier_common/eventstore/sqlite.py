@@ -194,6 +194,9 @@ class SqliteEventStore:
         return [Commit.from_body(tenant, stream, version, position, body) for stream, version, position, body in rows]
 
     async def head(self, tenant: str) -> int:
+        return self.known_head(tenant)
+
+    def known_head(self, tenant: str) -> int:
         tail = self._tails.get(tenant)
         if tail:
             return tail[-1].position
