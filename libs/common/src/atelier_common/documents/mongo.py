@@ -24,6 +24,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from atelier_common.documents.joining import JoinedInserts
 from atelier_common.documents.port import (
     Below,
     Body,
@@ -95,6 +96,7 @@ class MongoDocuments:
         self._starting = asyncio.Lock()
         self._name = uuid.uuid4().hex[:12]
         self._numbers = itertools.count(1)
+        self._joined = JoinedInserts(self._insert_together)
 
     async def close(self) -> None:
         """End the session and close the connections. A server that does not answer is told so no longer than two seconds."""
@@ -136,10 +138,16 @@ class MongoDocuments:
         plain = [write for write in writes if not isinstance(write, Delete) and not _asks_the_time(write)]
         if len(writes) > 1 and len(plain) == len(writes):
             return await self._write_bulk(plain)
+        if len(plain) == 1 and isinstance(plain[0], Insert):
+            return [await self._joined.insert(plain[0])]
         outcomes: list[bool] = []
         for start in range(0, len(writes), _ALONE_AT_ONCE):
             outcomes += await asyncio.gather(*map(self._write_one, writes[start : start + _ALONE_AT_ONCE]))
         return outcomes
+
+    async def _insert_together(self, writes: Sequence[Insert]) -> list[bool]:
+        with _asking():
+            return await self._write_bulk(writes) if len(writes) > 1 else [await self._write_one(writes[0])]
 
     async def _write_one(self, write: Write) -> bool:
         collection, session = self._database[write.collection], await self._in_session()
