@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 from atelier_common.errors import NotFound
-from atelier_scheduling.planning.published_file import PublishedTimetables
 from rich.table import Table
 
 from atelier_standalone.cli.context import (
@@ -173,6 +172,9 @@ def timetable(
             lambda client: client.get(f"/scheduling/v1/learners/{learner}/timetable", week=week, proposed=True),
         )
     else:
+        # Only here a service's code is wanted: no other command waits for its import.
+        from atelier_scheduling.planning.published_file import PublishedTimetables
+
         try:
             content = PublishedTimetables(folder_of(data).published).of_learner(tenant, learner, week)
         except NotFound as missing:
