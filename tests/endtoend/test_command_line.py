@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import typer
-from atelier_standalone.cli import app
+from atelier_standalone.cli.main import app
 from typer.testing import CliRunner
 
 from tests.support import school

@@ -13,7 +13,7 @@ from atelier_common.commit import Context
 from atelier_scheduling.domain.plan import PLAN, PlanProposed, ProposePlan
 from atelier_scheduling.engine.plan import Plan
 from atelier_standalone.app import build_app
-from atelier_standalone.cli import app
+from atelier_standalone.cli.main import app
 from atelier_standalone.folder import DataFolder
 from atelier_standalone.sample.people import TIDEWATER, people
 from atelier_standalone.sample.roster import oneroster_zip
