@@ -14,6 +14,7 @@ from atelier_hosting.topics import declared
 from infra.dev.house import House, HouseClient, Replica
 from tests.support import school
 from tests.support.collector import Collector, collecting
+from tests.support.nursery import Nursery
 from tests.support.running import JSON, XAPI, ZIP, until
 
 pytestmark = pytest.mark.servers
@@ -49,7 +50,9 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture
-def house(collector: Collector, kafka_address: str, mongo_address: str, tmp_path: Path) -> Iterator[House]:
+def house(
+    collector: Collector, kafka_address: str, mongo_address: str, nursery: Nursery, tmp_path: Path
+) -> Iterator[House]:
     settings = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
@@ -63,6 +66,7 @@ def house(collector: Collector, kafka_address: str, mongo_address: str, tmp_path
         lease_ms=4_000,
         settings=settings,
         replicas_of={"scheduling": 2},
+        launch=nursery.launch,
     )
     try:
         built.start()

@@ -21,6 +21,7 @@ from infra.dev.house import House, Replica
 from infra.dev.processes import free_port
 from infra.dev.proxy import Proxy
 from tests.support import school
+from tests.support.nursery import Nursery
 
 pytestmark = pytest.mark.servers
 
@@ -183,10 +184,11 @@ async def test_a_process_begun_while_both_its_servers_are_away_hears_that_it_sha
 
 
 async def test_a_house_begun_before_its_broker_takes_evidence_and_passes_it_on_when_that_comes(
-    kafka_address: str, mongo_address: str, tmp_path: Path
+    kafka_address: str, mongo_address: str, nursery: Nursery, tmp_path: Path
 ) -> None:
     port = free_port()
-    house = House(tmp_path, f"127.0.0.1:{port}", mongo_address, f"before-{time.time_ns():x}.", simulated=False)
+    prefix = f"before-{time.time_ns():x}."
+    house = House(tmp_path, f"127.0.0.1:{port}", mongo_address, prefix, simulated=False, launch=nursery.launch)
     bus = Proxy(int(kafka_address.rpartition(":")[2]), port)
     people = school.pupils(3)
     try:
