@@ -11,6 +11,7 @@ from atelier_common.errors import Unavailable, UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled
+from atelier_common.held_documents import HeldDocuments
 from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import STATES, Projection, ReadModel
@@ -61,6 +62,9 @@ class ProjectionRunner:
         self._unwritten: dict[str, Replace] = {}
         """Of the stretch that is under way, by key: what has to be read here since the documents do not have it yet."""
         self._handed_on: dict[str, int] = {}
+        self._held = HeldDocuments(documents, self.collection, remembered=remembered)
+        self._going_out: dict[str, tuple[int, tuple[Replace, ...]]] = {}
+        """What was handed on last, by tenant: durable when the follower has come as far."""
         self._epoch = 0
         self._alone = asyncio.Lock()
         self._remembered = remembered
@@ -69,7 +73,7 @@ class ProjectionRunner:
             store,
             documents,
             self._handle,
-            advanced=partial(model.advanced, self.collection),
+            advanced=self._advanced,
             wants=partial(self._opener.concerns, projection.types),
             watch=watch,
         )
@@ -79,13 +83,25 @@ class ProjectionRunner:
         await self._documents.ensure_index(self.collection, self.projection.indexes)
         self._recent.clear()
         self._handed_on.clear()
+        self._going_out.clear()
+        self._held.forget()
         self._epoch = epoch
         self._parked.clear()
         self._unread.clear()
+        self._model.led(self._held)
         try:
             await self.follower.run(epoch)
         finally:
             self._model.left(self.collection)
+
+    def _advanced(self, tenant: str, position: int) -> None:
+        self._held.begin(tenant)
+        until, writes = self._going_out.get(tenant, (0, ()))
+        if writes and until <= position:
+            del self._going_out[tenant]
+            if self._model.shows(self.collection):
+                self._held.wrote(writes)
+        self._model.advanced(self.collection, tenant, position)
 
     async def unpark(self, tenant: str, key: str) -> None:
         """Apply what waited for a key, in order, up to where the runner stands. Raises what still stops it; then it
@@ -143,6 +159,7 @@ class ProjectionRunner:
             if failed:
                 raise failed[key]
             await self._documents.write(writes)
+            self._held.wrote(writes)
         except Exception:
             self._recent.pop((tenant, key), None)
             raise
@@ -170,6 +187,7 @@ class ProjectionRunner:
             finally:
                 self._unwritten = {}
             self._handed_on[tenant] = position
+            self._going_out[tenant] = (position, writes)
             return Handled(position, writes)
 
     async def _go_through(self, tenant: str, commits: Sequence[Commit]) -> int:
@@ -224,6 +242,8 @@ class ProjectionRunner:
             document, applied = documents[key], 0
             held = document.get("watermark", 0) if document else 0
             whole = (document, applied)
+            if events[0].position <= held:
+                self._held.doubt(tenant, key)
             for event in events:
                 if event.position <= held or (key in failed and event.position >= positions[key]):
                     continue

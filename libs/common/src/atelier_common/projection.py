@@ -10,6 +10,7 @@ from atelier_common.documents.port import SYSTEM, Body, Documents
 from atelier_common.doorbell import Doorbell
 from atelier_common.errors import Unavailable
 from atelier_common.eventstore.port import EventStore
+from atelier_common.held_documents import HeldDocuments
 
 LOOKS_EVERY = 0.5
 """Seconds after which a read model looks again which build is read: another process may have flipped it."""
@@ -40,7 +41,7 @@ class Projection:
 
 
 class ReadModel:
-    """What queries see of one projection. Reads the build that is active for the tenant."""
+    """What queries see of one projection: the build that is active. Who leads that build answers from what it remembers of it."""
 
     def __init__(
         self, projection: Projection, documents: Documents, store: EventStore, *, looks_every: float = LOOKS_EVERY
@@ -53,6 +54,7 @@ class ReadModel:
         self._progress = asyncio.Event()
         self._looks_every = looks_every
         self._looked = 0.0
+        self._held: dict[str, HeldDocuments] = {}
 
     def activate(self, collection: str) -> None:
         """Flip reads to a build; called by the service that runs the projection."""
@@ -71,14 +73,24 @@ class ReadModel:
             self._applied[tenant] = position
             self._wake()
 
+    def led(self, held: HeldDocuments) -> None:
+        """This process leads a build from here on, until it has left it: nobody else writes its documents."""
+        self._held[held.collection] = held
+
     def left(self, collection: str) -> None:
-        """A build is not led in this process any more: from here on only its cursors tell how far it is."""
+        """A build is not led in this process any more: from here on only its documents and cursors tell how far it is."""
+        self._held.pop(collection, None)
         if collection == self._active:
             self._applied.clear()
 
     def _wake(self) -> None:
         woken, self._progress = self._progress, asyncio.Event()
         woken.set()
+
+    def _led(self, tenant: str) -> HeldDocuments | None:
+        """What is remembered of the build that is read, if this process leads it: then nobody else flips reads to another."""
+        held = self._held.get(self._active) if self._active is not None else None
+        return held if held is not None and held.holds(tenant) else None
 
     async def _collection(self) -> str:
         now = asyncio.get_running_loop().time()
@@ -92,10 +104,15 @@ class ReadModel:
         return self._active or self.projection.collection(0)
 
     async def get(self, tenant: str, key: str) -> Body | None:
+        if (held := self._led(tenant)) is not None:
+            return _visible((await held.find_many(tenant, (key,))).get(key))
         return _visible(await self._documents.find(tenant, await self._collection(), key))
 
     async def get_many(self, tenant: str, keys: Sequence[str]) -> dict[str, Body]:
-        found = await self._documents.find_many(tenant, await self._collection(), keys)
+        if (held := self._led(tenant)) is not None:
+            found = await held.find_many(tenant, keys)
+        else:
+            found = await self._documents.find_many(tenant, await self._collection(), keys)
         return {key: shown for key, body in found.items() if (shown := _visible(body)) is not None}
 
     async def scan(
@@ -108,14 +125,18 @@ class ReadModel:
         descending: bool = False,
     ) -> list[tuple[str, Body]]:
         """(key, document) in order of (field, key): ``limit`` of them, fewer only where there are no more."""
-        collection = await self._collection()
+        held = self._led(tenant)
+        collection = await self._collection() if held is None else held.collection
         shown: list[tuple[str, Body]] = []
         after: str | None = None
         while True:
             # Deleted documents take up room in what is found by id; they have no other field to be found by. A range that
             # goes on downwards can only begin at the last id again.
             again = 1 if after is not None and descending else 0
-            found = await self._documents.scan(tenant, collection, field, low, high, limit + again, descending)
+            if held is not None:
+                found = await held.scan(tenant, field, low, high, limit + again, descending)
+            else:
+                found = await self._documents.scan(tenant, collection, field, low, high, limit + again, descending)
             for key, body in found:
                 if key != after and (document := _visible(body)) is not None and len(shown) < limit:
                     shown.append((key, document))
