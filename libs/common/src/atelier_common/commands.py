@@ -40,13 +40,18 @@ class Accepted(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One command for one aggregate. ``expected_version`` is what the caller read (If-Match); None accepts any."""
+    """One command for one aggregate. ``expected_version`` is what the caller read (If-Match); None accepts any.
+
+    ``opening``: most likely the stream does not exist yet. Then the command is decided without looking, and the store refuses it where
+    that is wrong; a repeat, which seldom comes, costs one write more.
+    """
 
     decider: Decider[Any, Any, Any]
     key: str
     command: Any
     context: Context
     expected_version: int | None = None
+    opening: bool = False
 
     @property
     def stream(self) -> str:
@@ -133,19 +138,31 @@ class Commands:
             await self._in_turn(batch)
         return batch.outcomes
 
-    async def load(self, decider: Decider[Any, Any, Any], tenant: str, key: str) -> tuple[Any, int]:
-        """The present state of an aggregate and its version (0: it does not exist), also where another process changed it."""
-        folded = await self._streams.newest(decider, (tenant, f"{decider.category}/{key}"))
-        return folded.state, folded.version
+    async def load(
+        self, decider: Decider[Any, Any, Any], tenant: str, key: str, *, within: float = 0.0
+    ) -> tuple[Any, int]:
+        """The present state of an aggregate and its version (0: it does not exist), also where another process changed it.
+
+        ``within``: what other processes wrote in the last so many seconds may be missing; what this one wrote never is.
+        """
+        (found,) = await self.load_many(tenant, [(decider, key)], within=within)
+        return found
+
+    async def load_many(
+        self, tenant: str, asked: Sequence[tuple[Decider[Any, Any, Any], str]], *, within: float = 0.0
+    ) -> list[tuple[Any, int]]:
+        """As :meth:`load`, of several aggregates; those that are not in memory in one look-up."""
+        wanted = [(decider, (tenant, f"{decider.category}/{key}")) for decider, key in asked]
+        return [(folded.state, folded.version) for folded in await self._streams.newest(wanted, within)]
 
     async def _in_turn(self, batch: _Batch) -> None:
         mine = set(batch.slots)
         left = list(range(len(batch.requests)))
         await self._turns.take(mine)
         try:
-            for _ in range(_TRIES):
+            for number in range(_TRIES):
                 # Again without a pause: who was first comes with the next command at once, and would be first again.
-                left = await self._try(batch, left)
+                left = await self._try(batch, left, guessing=number == 0)
                 if not left:
                     return
         finally:
@@ -157,11 +174,28 @@ class Commands:
             else:
                 batch.outcomes[place] = Unavailable(f"{stream} cannot be written now: {broken}")
 
-    async def _try(self, batch: _Batch, places: list[int]) -> list[int]:
+    def _guessed(self, batch: _Batch) -> dict[Slot, Folded]:
+        """Streams that are taken not to exist: where all that is asked of them says so, and nothing else of the call depends on whether
+        that is true.
+        """
+        if batch.lanes or (batch.together and len(batch.requests) > 1):
+            return {}
+        others = {slot for slot, request in zip(batch.slots, batch.requests, strict=True) if not request.opening}
+        return {
+            slot: Folded(0, request.decider.initial(), {})
+            for slot, request in zip(batch.slots, batch.requests, strict=True)
+            if request.opening and slot not in others and not self._streams.remembers(slot)
+        }
+
+    async def _try(self, batch: _Batch, places: list[int], *, guessing: bool) -> list[int]:
         """Decide and append once; returns the places to try again."""
         outcomes, lanes = batch.outcomes, batch.lanes
         refused = stopped_lanes(lanes, outcomes) if lanes else {}
-        folded, histories = await self._streams.find({batch.slots[place]: None for place in places})
+        guessed = self._guessed(batch) if guessing else {}
+        folded, histories = await self._streams.find(
+            dict.fromkeys(slot for place in places if (slot := batch.slots[place]) not in guessed)
+        )
+        folded |= guessed
         remembered, stale = dict(folded), Stale()
         proposals: list[_Proposal] = []
         decided_here: dict[tuple[Slot, str], _Proposal] = {}

@@ -1,5 +1,7 @@
 """Folded streams: what commands are decided on, kept in memory for the streams met last."""
 
+import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from atelier_common.eventstore.port import EventStore
 
 Slot = tuple[str, str]
 """A stream of a tenant."""
+_NEVER = (-math.inf, None)
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class FoldedStreams:
         self._store = store
         self._remembered = remembered
         self._memory: OrderedDict[Slot, Folded] = OrderedDict()
+        self._looked: OrderedDict[Slot, tuple[float, Folded]] = OrderedDict()
+        """When the log was known to have nothing newer, of streams that are asked for again and again."""
 
     async def find(self, slots: Iterable[Slot]) -> tuple[dict[Slot, Folded], dict[Slot, list[Commit]]]:
         """Those of the streams that are in memory, and the commits of the others, in one look-up per tenant."""
@@ -58,26 +63,45 @@ class FoldedStreams:
             self.keep(slot, folded)
         return folded
 
-    async def newest(self, decider: Decider[Any, Any, Any], slot: Slot) -> Folded:
-        """The state of a stream with all that stands in its log at this moment, whoever wrote it. Raises UnknownEventType."""
-        known, histories = await self.find([slot])
-        held = known.get(slot)
-        if held is None:
-            return self.fold(decider, slot, histories[slot])
-        newer = await self.newer(slot, held)
-        if not newer:
-            return held
-        folded = _folded(decider, held, newer)
-        # Meanwhile a command of this process may have gone further.
-        if (kept := self._memory.get(slot)) is None or kept.version < folded.version:
-            self.keep(slot, folded)
-        return folded
+    async def newest(self, wanted: Sequence[tuple[Decider[Any, Any, Any], Slot]], within: float = 0.0) -> list[Folded]:
+        """The states of streams with all that stands in their log at this moment, whoever wrote it; with ``within``, at a moment no longer
+        ago than so many seconds. Raises UnknownEventType.
+        """
+        now = asyncio.get_running_loop().time()
+        slots = [slot for _, slot in wanted]
+        fresh = {slot: self._looked[slot][1] for slot in slots if now < self._looked.get(slot, _NEVER)[0] + within}
+        known, histories = await self.find(slot for slot in slots if slot not in fresh)
+        newer = dict(zip(known, await asyncio.gather(*(self.newer(*each) for each in known.items())), strict=True))
+        for decider, slot in wanted:
+            if slot in fresh:
+                continue
+            held = known[slot] if slot in known else self.fold(decider, slot, histories[slot])
+            folded = _folded(decider, held, newer[slot]) if newer.get(slot) else held
+            # Meanwhile a command of this process may have gone further.
+            kept = self._memory.get(slot)
+            if kept is not None and kept.version >= folded.version:
+                folded = kept
+            elif folded.version and decider.remembered:
+                self.keep(slot, folded)
+            fresh[slot] = folded
+            if within and decider.remembered:
+                self._looked[slot] = (now, folded)
+                self._looked.move_to_end(slot)
+                if len(self._looked) > self._remembered:
+                    self._looked.popitem(last=False)
+        return [fresh[slot] for slot in slots]
 
     async def newer(self, slot: Slot, held: Folded) -> list[Commit]:
         """What the log has of a stream behind a state: what others wrote meanwhile."""
         return await self._store.read_stream(*slot, after=held.version)
 
+    def remembers(self, slot: Slot) -> bool:
+        return slot in self._memory
+
     def keep(self, slot: Slot, folded: Folded) -> None:
+        """This was read, or has just become durable: at this moment it was the newest."""
+        if slot in self._looked:
+            self._looked[slot] = (asyncio.get_running_loop().time(), folded)
         self._memory[slot] = folded
         self._memory.move_to_end(slot)
         if len(self._memory) > self._remembered:
@@ -86,6 +110,7 @@ class FoldedStreams:
     def forget(self, slot: Slot) -> None:
         """Have it read anew: another writer was first, or the outcome of an append is unknown."""
         self._memory.pop(slot, None)
+        self._looked.pop(slot, None)
 
 
 def _folded(decider: Decider[Any, Any, Any], held: Folded, commits: Sequence[Commit]) -> Folded:

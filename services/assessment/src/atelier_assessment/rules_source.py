@@ -7,12 +7,13 @@ from atelier_assessment.domain.rules import CALIBRATION_KEY, POLICY_KEY, calibra
 
 
 class RulesSource:
-    """Reads both aggregates; the kernel keeps their folded states in memory."""
+    """Reads both aggregates; the kernel keeps their folded states in memory, and looks whether the log has newer ones."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
 
     async def of(self, tenant: str) -> Rules:
-        present_policy, _ = await self._commands.load(policy, tenant, POLICY_KEY)
-        present_calibration, _ = await self._commands.load(calibration, tenant, CALIBRATION_KEY)
+        (present_policy, _), (present_calibration, _) = await self._commands.load_many(
+            tenant, [(policy, POLICY_KEY), (calibration, CALIBRATION_KEY)]
+        )
         return Rules(present_policy, present_calibration)

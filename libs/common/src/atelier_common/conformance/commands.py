@@ -3,13 +3,15 @@
 Two ``Commands`` over one store are two processes: what one has written the other has in memory as it was before.
 """
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from atelier_common.commands import Accepted, Commands, Request
-from atelier_common.commit import Context
+from atelier_common.commit import Commit, Context
 from atelier_common.conformance.material import TENANT
 from atelier_common.decider import Decider
 from atelier_common.errors import CommandIdReused, PreconditionFailed, RuleBroken
@@ -44,6 +46,29 @@ JAR: Decider[Move, int, Moved] = Decider("jar", registry, lambda: 0, _decide, la
 
 def move(key: str, marbles: int, command_id: str, expected_version: int | None = None) -> Request:
     return Request(JAR, key, Move(marbles), Context(TENANT, "tester", command_id, 1), expected_version)
+
+
+def opening(key: str, marbles: int, command_id: str) -> Request:
+    return move(key, marbles, command_id)._replace(opening=True)
+
+
+class Asked:
+    """Counts how often a store is asked for streams."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.count = 0
+
+    async def read_stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
+        self.count += 1
+        return await self._store.read_stream(tenant, stream, after, limit)
+
+    async def read_streams(self, tenant: str, streams: Iterable[str]) -> dict[str, list[Commit]]:
+        self.count += 1
+        return await self._store.read_streams(tenant, streams)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 class CommandsSuite:
@@ -145,3 +170,64 @@ class CommandsSuite:
         outcomes = await here.execute_many(requests, [("lane", 1), ("lane", 2), ("another", 1)])
         assert [type(outcome) for outcome in outcomes] == [RuleBroken, RuleBroken, Accepted]
         assert await here.load(JAR, TENANT, "b") == (100, 1)
+
+    async def test_a_stream_that_is_opened_is_written_without_a_look(self, store: EventStore) -> None:
+        asked: Any = Asked(store)
+        outcomes = await Commands(asked).execute_many([opening("a", 60, "c1"), opening("b", 1, "c2")])
+        assert [outcome.version for outcome in outcomes if isinstance(outcome, Accepted)] == [1, 1]
+        assert asked.count == 0
+        assert await Commands(store).load(JAR, TENANT, "a") == (60, 1)
+
+    async def test_what_was_taken_for_new_and_is_not_is_decided_on_what_is_there(self, store: EventStore) -> None:
+        await Commands(store).execute(move("a", 60, "c1"))
+        again, refused, reused, other = await Commands(store).execute_many(
+            [opening("a", 60, "c1"), opening("a", 41, "c2"), opening("a", 61, "c1"), opening("b", 1, "c3")]
+        )
+        assert isinstance(again, Accepted) and again.repeated and again.version == 1
+        assert [type(one) for one in (refused, reused, other)] == [RuleBroken, CommandIdReused, Accepted]
+        taken = await Commands(store).execute(opening("a", 40, "c4"))
+        assert (taken.version, await Commands(store).load(JAR, TENANT, "a")) == (2, (100, 2))
+
+    async def test_nothing_is_refused_because_a_stream_was_taken_for_new(self, store: EventStore) -> None:
+        await Commands(store).execute(move("a", 60, "c1"))
+        accepted = await Commands(store).execute(opening("a", -60, "c2"))
+        assert accepted.version == 2
+
+    async def test_together_nothing_is_taken_for_new(self, store: EventStore) -> None:
+        await Commands(store).execute(move("b", 60, "c1"))
+        outcomes = await Commands(store).execute_together([opening("a", 1, "c2"), opening("b", 61, "c1")])
+        assert [type(outcome) for outcome in outcomes] == [type(None), CommandIdReused]
+        assert await Commands(store).load(JAR, TENANT, "a") == (0, 0)
+
+    async def test_several_states_are_one_look_up(self, store: EventStore) -> None:
+        await Commands(store).execute(move("b", 60, "c1"))
+        asked: Any = Asked(store)
+        found = await Commands(asked).load_many(TENANT, [(JAR, "a"), (JAR, "b"), (JAR, "c")])
+        assert (found, asked.count) == ([(0, 0), (60, 1), (0, 0)], 1)
+
+    @pytest.mark.parametrize("before", [0, 1])
+    async def test_a_state_that_may_be_old_is_looked_up_once_in_a_while(self, store: EventStore, before: int) -> None:
+        asked: Any = Asked(store)
+        here, there = Commands(asked), Commands(store)
+        for number in range(before):
+            await there.execute(move("a", 1, f"before {number}"))
+        assert await here.load(JAR, TENANT, "a", within=0.2) == (before, before)
+        asked.count = 0
+        await there.execute(move("a", 10, "c1"))
+        assert await here.load(JAR, TENANT, "a", within=60.0) == (before, before)
+        assert asked.count == 0
+        await asyncio.sleep(0.21)
+        assert await here.load(JAR, TENANT, "a", within=0.2) == (before + 10, before + 1)
+        assert await here.load(JAR, TENANT, "a") == (before + 10, before + 1)
+
+    @pytest.mark.parametrize("before", [0, 1])
+    async def test_a_state_that_may_be_old_shows_what_this_process_did(self, store: EventStore, before: int) -> None:
+        asked: Any = Asked(store)
+        here = Commands(asked)
+        for number in range(before):
+            await here.execute(move("a", 1, f"before {number}"))
+        await here.load(JAR, TENANT, "a", within=60.0)
+        await here.execute(move("a", 10, "c1"))
+        asked.count = 0
+        assert await here.load(JAR, TENANT, "a", within=60.0) == (before + 10, before + 1)
+        assert asked.count == 0

@@ -42,7 +42,7 @@ def routes(parts: Parts) -> APIRouter:
         body = await request.body()
         if idempotency_key(request) is not None:
             claim = ClaimRequest(hashlib.sha256(body).hexdigest(), context.now)
-            await parts.commands.execute(Command(claimed_request, context.command_id, claim, context))
+            await parts.commands.execute(Command(claimed_request, context.command_id, claim, context, opening=True))
         outcomes, reports = _read(parse(body), context.now)
         recorded = await parts.recorder.record(context, sender_of(caller, "api"), [report for _, report in reports])
         for (place, report), (key, outcome) in zip(reports, recorded, strict=True):

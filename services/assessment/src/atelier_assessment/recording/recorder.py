@@ -18,6 +18,8 @@ from atelier_assessment.recording.known import Known
 from atelier_assessment.recording.report import Person, Report
 
 _REMEMBERED_PEOPLE = 200_000
+_KNOWN_SECONDS = 1.0
+"""How much later a registration of a provider may count in the other replicas: every report asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Recorder:
                 else self.evidence_key(tenant, provider_id, report.reference)
             )
             command = RecordEvidence(evidence, resolution, context.now)
-            requests.append(Request(attempt, key, command, _as_part(context, f"{key}:{evidence.digest}")))
+            requests.append(Request(attempt, key, command, _as_part(context, f"{key}:{evidence.digest}"), opening=True))
         return requests
 
     async def record_all(self, requests: Sequence[Request]) -> Sequence[Accepted]:
@@ -150,7 +152,7 @@ class Recorder:
         return replace(said, rater=rater, group=group)
 
     async def _only_kind(self, tenant: str, provider_id: str) -> str:
-        registered, _ = await self._commands.load(provider, tenant, provider_id)
+        registered, _ = await self._commands.load(provider, tenant, provider_id, within=_KNOWN_SECONDS)
         assert isinstance(registered, Provider)
         return registered.only_kind
 
