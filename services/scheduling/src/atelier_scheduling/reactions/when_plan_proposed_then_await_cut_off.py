@@ -21,6 +21,7 @@ from atelier_scheduling.planning.reading import Library
 
 CUT_OFF = "cut-off"
 _PLANS = metrics.counter(names.METRIC_PLANS)
+_REMEMBERED = 10_000
 _log = logging.getLogger("atelier.scheduling")
 
 
@@ -32,7 +33,8 @@ def cut_off_of(week: str, description: SiteDescription) -> int:
 
 
 def when_plan_proposed_then_await_cut_off(timers: Timers, library: Library) -> Reaction:
-    """Sets the timer; setting it again moves nothing."""
+    """Sets the timer; setting it again moves nothing, so a week that is repaired all day has it set once by each process that leads."""
+    awaited: dict[tuple[str, str], int] = {}
 
     async def react(event: RecordedEvent) -> Sequence[Issue]:
         _PLANS.add(1, {names.PLAN_STEP: "proposed"})
@@ -40,8 +42,11 @@ def when_plan_proposed_then_await_cut_off(timers: Timers, library: Library) -> R
         site_id, _, week = key.rpartition(":")
         description = await library.site(event.tenant, site_id)
         due = cut_off_of(week, description)
-        if due > event.recorded_at:
+        if due > event.recorded_at and awaited.get((event.tenant, key)) != due:
             await timers.schedule(event.tenant, derive_id(event.tenant, key, CUT_OFF), due, CUT_OFF, {"key": key})
+            if len(awaited) >= _REMEMBERED:
+                awaited.clear()
+            awaited[event.tenant, key] = due
         return []
 
     return Reaction(
