@@ -32,6 +32,10 @@ Slot = tuple[str, str]
 """(tenant, whose work it is): one piece of work at a time."""
 _AT_A_TIME = 500
 _MOST_TOGETHER = 100
+_LOOKED_SECONDS = 5.0
+"""So long what this process knows of a key is not asked for again: whether it is parked, and what of it is answered. Where another process
+has changed that meanwhile, work is done once more, which the ids of its commands make harmless.
+"""
 _ANSWERED = metrics.counter(names.METRIC_ANSWERED)
 _log = logging.getLogger("atelier.working")
 
@@ -89,6 +93,8 @@ class Worker:
         self._most_under_way = most_under_way
         self._slowest = slowest
         self._undone = Undone()
+        self._free: dict[Slot, float] = {}
+        """Until when a key is taken not to be parked."""
         self._lanes: dict[Slot, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._member: BusSubscription | None = None
@@ -232,7 +238,7 @@ class Worker:
 
     async def _take(self, slot: Slot, told: Iterable[Envelope]) -> None:
         tenant, whose = slot
-        if await self._parking.is_parked(tenant, self.name, whose):
+        if await self._is_parked(slot):
             return
         incarnation = await self._store.incarnation(tenant)
         until: dict[str, int] = {}
@@ -243,8 +249,20 @@ class Worker:
         if stopped is not None:
             since = await self._store.position_of(tenant, stopped.stream, stopped.version)
             reason = f"{type(stopped.error).__name__} in {self.work.name}"
+            self._free.pop(slot, None)
             await self._parking.park(tenant, ParkedKey(self.name, whose, reason, since or 0))
             _log.warning("%s: a key is parked: %s", self.name, reason)
+
+    async def _is_parked(self, slot: Slot) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now < self._free.get(slot, now):
+            return False
+        self._free = {each: until for each, until in self._free.items() if now < until}
+        tenant, whose = slot
+        if await self._parking.is_parked(tenant, self.name, whose):
+            return True
+        self._free[slot] = now + _LOOKED_SECONDS
+        return False
 
     async def _work_through(self, tenant: str, until: Mapping[str, int]) -> _Stopped | None:
         """Do everything in these streams up to these versions that is not answered; what stopped it."""
@@ -265,7 +283,8 @@ class Worker:
         """What is not answered of these streams, in order of their names; it ends before the first that cannot be read."""
         found: list[RecordedEvent] = []
         for stream, last in sorted(until.items()):
-            answered, _ = await self._commands.load(self.work.answering, tenant, stream.partition("/")[2])
+            key = stream.partition("/")[2]
+            answered, _ = await self._commands.load(self.work.answering, tenant, key, within=_LOOKED_SECONDS)
             if answered >= last:
                 continue
             commits = await self._store.read_stream(tenant, stream, answered, last - answered)

@@ -5,6 +5,7 @@ An adapter's test is ``make_log``; nothing is skipped.
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ from atelier_common.conformance.working_world import (
     WorkingWorld,
     translate,
 )
-from atelier_common.parking import ParkedKey
+from atelier_common.documents.port import Body, Documents
+from atelier_common.parking import PARKED, ParkedKey
 from atelier_common.publisher import ContractLog
 from atelier_common.reminding import Reminder
 
@@ -139,6 +141,30 @@ class WorkingSuite(WorkingWorld):
             await self.ask("ann", "refused")
             await self.settled(service)
             assert [(entry.key, entry.reason) for entry in await self.parked()] == [("ann", "RuleBroken in errand")]
+
+    async def test_who_is_worked_for_again_and_again_is_not_asked_about_each_time(self) -> None:
+        looks: list[str] = []
+
+        class Looked:
+            def __init__(self, documents: Documents) -> None:
+                self._documents = documents
+
+            async def find(self, tenant: str, collection: str, id: str) -> Body | None:
+                looks.append(collection)
+                return await self._documents.find(tenant, collection, id)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._documents, name)
+
+        documents: Any = Looked(self.log.documents)
+        self.log = replace(self.log, documents=documents)
+        errands = Errands()
+        async with self.process(errands) as service:
+            for errand in ("1", "2", "3"):
+                await self.ask("ann", errand)
+                await self.settled(service)
+        assert errands.ran == [("1",), ("2",), ("3",)]
+        assert looks.count(PARKED) == 1
 
     async def test_what_is_not_available_is_tried_again_and_parks_nothing(self) -> None:
         errands = Errands()
