@@ -94,6 +94,20 @@ class WorkingSuite(WorkingWorld):
         assert errands.most_at_work == 2
         assert [some for some in errands.ran if some != ("1",)] == [("2", "3")], "what had to wait is done together"
 
+    async def test_who_was_worked_for_rests_for_as_long_so_that_more_comes_at_once(self) -> None:
+        errands = Errands()
+        errands.gates["ann"] = asyncio.Event()
+        async with self.process(errands) as service:
+            await self.ask("ann", "1")
+            await self._until_at_work(errands, "ann")
+            await asyncio.sleep(0.1)
+            errands.gates["ann"].set()
+            await self.until_ran("ann", "1")
+            await self.ask("ann", "2")
+            await self.settled(service)
+        (_, ended), (began, _) = errands.times
+        assert began - ended >= 0.1
+
     async def test_what_has_to_be_done_alone_is(self) -> None:
         errands = Errands()
         self.bus.loses = True

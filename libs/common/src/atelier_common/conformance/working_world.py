@@ -124,10 +124,13 @@ class ForgetfulBus(MemoryBus):
 
 
 class Errands:
-    """How errands are run in one process: what it ran, what it cannot run, and a gate for each whose errands have to wait."""
+    """How errands are run in one process: what it ran and from when to when, what it cannot run, and a gate for each whose errands have to
+    wait.
+    """
 
     def __init__(self) -> None:
         self.ran: list[tuple[str, ...]] = []
+        self.times: list[tuple[float, float]] = []
         self.poison: set[str] = set()
         self.away: set[str] = set()
         self.gates: dict[str, asyncio.Event] = {}
@@ -138,6 +141,7 @@ class Errands:
         whom, errands = askings[-1].event.whom, tuple(asking.event.what for asking in askings)
         assert whom not in self.at_work, "one at a time"
         self.at_work.append(whom)
+        began = asyncio.get_running_loop().time()
         self.most_at_work = max(self.most_at_work, len(self.at_work))
         try:
             if whom in self.gates:
@@ -150,6 +154,7 @@ class Errands:
         if self.poison.intersection(errands):
             raise ValueError("nobody can")
         self.ran.append(errands)
+        self.times.append((began, asyncio.get_running_loop().time()))
         return [Issue(askings[-1], RUNS, whom, RunThem(errands), tuple(askings[:-1]))]
 
     def work(self) -> Work:
