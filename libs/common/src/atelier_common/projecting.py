@@ -202,7 +202,11 @@ class ProjectionRunner:
                 following = asyncio.create_task(self._store.read_log(tenant, last, _PAGE))
             try:
                 await self._take(tenant, commits)
-                if following is None or len(self._unwritten) >= _HELD_DOCUMENTS or not (commits := await following):
+                if following is None or len(self._unwritten) >= _HELD_DOCUMENTS:
+                    return last
+                commits = await following
+                if len(commits) < _PAGE:
+                    # Near the end of the log it would be chased for as long as somebody writes.
                     return last
             finally:
                 if following is not None:
