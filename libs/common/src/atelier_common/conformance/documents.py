@@ -74,6 +74,19 @@ class DocumentsSuite:
             assert len(winners) == 1
             assert await self.documents.find(TENANT, "things", f"{round}") == winners[0]
 
+    async def test_of_batches_of_inserts_that_cross_exactly_one_wins_each_document(self) -> None:
+        for number in range(10):
+            writes = [Insert(TENANT, "things", f"{number}/{place:03d}", {}) for place in range(60)]
+            batches = (writes, writes[::-1], writes[30:] + writes[:30], writes[::-1])
+            outcomes = await asyncio.gather(*(self.documents.write(batch) for batch in batches))
+            won = [
+                write.id
+                for batch, taken in zip(batches, outcomes, strict=True)
+                for write, is_mine in zip(batch, taken, strict=True)
+                if is_mine
+            ]
+            assert sorted(won) == [write.id for write in writes]
+
     async def test_of_racing_guarded_replaces_exactly_one_wins(self) -> None:
         await self._put("1", {"version": 0, "by": -1})
         for version in range(40):

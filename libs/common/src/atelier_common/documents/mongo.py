@@ -203,9 +203,9 @@ class MongoDocuments:
         for places in alike.values():
             absent += await self._replace_together(writes, stored, places, outcomes)
         if absent:
-            await self._bulk(writes, stored, absent, [InsertOne(stored[place]) for place in absent], outcomes)
+            await self._bulk(writes, stored, absent, outcomes, as_inserts=True)
         if each:
-            await self._bulk(writes, stored, each, [_command(writes[n], stored[n]) for n in each], outcomes)
+            await self._bulk(writes, stored, each, outcomes)
         return outcomes
 
     async def _replace_together(
@@ -242,10 +242,14 @@ class MongoDocuments:
         writes: Sequence[Insert | Replace],
         stored: Sequence[Body],
         places: Sequence[int],
-        commands: Sequence[Any],
         outcomes: list[bool],
+        *,
+        as_inserts: bool = False,
     ) -> None:
         """One command for each place, sent together. What the server refuses for its id may still be a replace."""
+        # In one order for everybody: of two bulks that cross in the same documents a server would break one off.
+        places = sorted(places, key=lambda place: str(stored[place][_ID]))
+        commands = [InsertOne(stored[n]) if as_inserts else _command(writes[n], stored[n]) for n in places]
         refused: set[int] = set()
         try:
             done = await self._database[writes[0].collection].bulk_write(
