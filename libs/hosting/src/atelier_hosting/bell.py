@@ -70,7 +70,7 @@ class ReplicaBell:
                     continue
                 if any(delivery.message.key != self._owner for delivery in heard):
                     if self._store.sequencing:
-                        self._store.appended.ring()
+                        self._store.others_appended()
                     if self._follows():
                         self._store.changed.ring()
         finally:

@@ -25,6 +25,10 @@ class InterruptedDocuments:
         self.reached = asyncio.Event()
         self.resume = asyncio.Event()
 
+    def interrupt_next(self, moment: Moment) -> None:
+        """Interrupt the call that comes next."""
+        self._at, self._moment = self.calls + 1, moment
+
     async def _interrupt(self, call: int, moment: Moment) -> None:
         if (call, moment) != (self._at, self._moment):
             return

@@ -182,6 +182,81 @@ class SequencingSuite:
                 range(1, len(await self.store.read_stream("t", stream)) + 1)
             )
 
+    async def test_several_live_sequencers_that_know_their_own_process_s_commits(self) -> None:
+        """As above; each sequencer, besides, is told what is appended beside it, and none has a lease."""
+        replicas = [DocumentEventStore(self.documents, owner=f"{number}") for number in range(3)]
+        writing = True
+
+        async def sequence(replica: DocumentEventStore) -> None:
+            loop = replica._loop
+            assert loop is not None
+            while writing or await self.documents.scan("t", COMMITS, "pending", limit=1):
+                await loop.round()
+                await asyncio.sleep(random.choice((0, 0, 0.005)))
+
+        async def write(replica: DocumentEventStore) -> None:
+            for _ in range(5):
+                stream = random.choice(STREAMS)
+                while True:
+                    version = len(await replica.read_stream("t", stream)) + 1
+                    outcome = (await replica.append([commit(stream, version, f"{version}", tenant="t")]))[0]
+                    if isinstance(outcome, Appended):
+                        break
+
+        sequencers = [asyncio.create_task(sequence(replica)) for replica in replicas]
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(write(replicas[number % 3]) for number in range(30)))
+            writing = False
+            await asyncio.gather(*sequencers)
+        log = await self.store.read_log("t", 0, limit=1000)
+        assert [c.position for c in log] == list(range(1, 151))
+        assert len({(c.stream, c.version) for c in log}) == 150
+        for stream in STREAMS:
+            versions = [c.version for c in log if c.stream == stream]
+            assert versions == list(range(1, len(versions) + 1))
+        for replica in replicas:
+            assert await replica.read_log("t", 0, limit=1000) == log
+
+    async def test_a_commit_that_is_taken_before_its_writer_hears_of_it_is_taken_once(self) -> None:
+        slow = InterruptedDocuments(self.documents, pause=True)
+        replica = DocumentEventStore(slow)
+        loop = replica._loop
+        assert loop is not None
+        await append(replica, commit("a/1", 1, tenant="t"))
+        assert await loop.round() == (1, False)
+        slow.interrupt_next("after")
+        appending = asyncio.create_task(append(replica, commit("a/1", 2, tenant="t")))
+        await slow.reached.wait()
+        replica.others_appended()
+        assert await loop.round() == (1, False)
+        slow.resume.set()
+        await appending
+        assert await loop.round() == (0, False)
+        replica.others_appended()
+        assert await loop.round() == (0, False)
+        assert [(c.version, c.position) for c in await self.store.read_log("t", 0)] == [(1, 1), (2, 2)]
+
+    async def test_what_a_leader_has_appended_itself_it_does_not_look_for(self) -> None:
+        counted = InterruptedDocuments(self.documents)
+        leader = DocumentEventStore(counted)
+        await leader.start()
+        await append(leader, commit("a/1", 1, tenant="t"))
+
+        async def placed(version: int) -> None:
+            rung = leader.changed.listen()
+            while leader.known_head("t") < version:
+                await leader.changed.wait(rung, 5)
+                rung = leader.changed.listen()
+
+        await placed(1)
+        before, began = counted.calls, asyncio.get_running_loop().time()
+        for version in range(2, 22):
+            await append(leader, commit("a/1", version, tenant="t"))
+            await placed(version)
+        looks = 4 * (1 + 4 * (asyncio.get_running_loop().time() - began))
+        assert counted.calls - before <= 3 * 20 + looks
+        await leader.close()
+
     async def test_a_scan_that_missed_a_predecessor_does_not_break_the_order_of_a_stream(self) -> None:
         await self.write("t", 1, 3)
         missing = MissesCommits(self.documents, {("a/1", 1), ("a/1", 2), ("b/1", 2)})

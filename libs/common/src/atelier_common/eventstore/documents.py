@@ -35,6 +35,7 @@ from atelier_common.eventstore.layout import (
 from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
 from atelier_common.eventstore.recent import RecentCommits
 from atelier_common.eventstore.sequencer import SequencerLoop
+from atelier_common.eventstore.waiting import Appending
 from atelier_common.lease import LEASE_MS
 
 _CHUNK_BYTES = 4_000_000
@@ -111,6 +112,11 @@ class DocumentEventStore:
         """Whether this process gives positions at this moment."""
         return self._loop is not None and self._loop.leading
 
+    def others_appended(self) -> None:
+        """Another replica says that something waits for its position."""
+        if self._loop is not None:
+            self._loop.look()
+
     async def incarnation(self, tenant: str) -> str:
         if tenant not in self._incarnations:
             await self._documents.write([Insert(SYSTEM, LOGS, tenant, {"incarnation": self._new_incarnation()})])
@@ -160,20 +166,28 @@ class DocumentEventStore:
             await self.incarnation(tenant)
         outcomes: list[AppendOutcome] = [VersionTaken() for _ in commits]
         refused: set[Slot] = set()
-        for wave in _waves(commits):
-            await self._learn_predecessors([commits[index] for index in wave])
-            # A predecessor, once there, stays: looking first and inserting then leaves no gap in a stream.
-            ready = [
-                index for index in wave if _stream(commits[index]) not in refused and self._follows(commits[index])
-            ]
-            writes: list[Write] = [inserts[index] for index in ready]
-            for index, inserted in zip(ready, await self._documents.write(writes) if writes else [], strict=True):
-                if inserted:
-                    outcomes[index] = Appended(commits[index])
-                    self._known.remember(_stream(commits[index]), commits[index].version)
-                    self._recent.remember(commits[index])
-            refused |= {_stream(commits[index]) for index in wave if isinstance(outcomes[index], VersionTaken)}
-        self.appended.ring()
+        here = {commit.tenant: self._loop.waiting(commit.tenant) for commit in commits} if self._loop else {}
+        try:
+            with Appending(here) as appending:
+                for wave in _waves(commits):
+                    await self._learn_predecessors([commits[index] for index in wave])
+                    # A predecessor, once there, stays: looking first and inserting then leaves no gap in a stream.
+                    ready = [
+                        index
+                        for index in wave
+                        if _stream(commits[index]) not in refused and self._follows(commits[index])
+                    ]
+                    writes: list[Write] = [inserts[index] for index in ready]
+                    inserted = await self._documents.write(writes) if writes else []
+                    for index, is_new in zip(ready, inserted, strict=True):
+                        if is_new:
+                            outcomes[index] = Appended(commits[index])
+                            self._known.remember(_stream(commits[index]), commits[index].version)
+                            self._recent.remember(commits[index])
+                            appending.durable(commits[index].tenant, inserts[index].body)
+                    refused |= {_stream(commits[index]) for index in wave if isinstance(outcomes[index], VersionTaken)}
+        finally:
+            self.appended.ring()
         return outcomes
 
     def _follows(self, commit: Commit) -> bool:

@@ -11,22 +11,29 @@ on one thing alone, that of two inserts of segment k+1 one fails:
 
 Whoever wrote segment k+1 clears its flags at once, from what it has read of these commits, and has then done steps 1 and 2 of its next
 round: that a segment stands and its flags are cleared is so for ever. Should somebody else have written k+1 meanwhile, step 4 fails.
+
+What this process has itself appended since it knows the end is pending, and known without reading (``waiting``): step 3 is then left
+out, though never for long, as others append too.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from atelier_common.documents.port import Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
 from atelier_common.eventstore.known import KnownVersions
 from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id, commit_of, segment_id
+from atelier_common.eventstore.waiting import Waiting
 from atelier_common.lease import Lease, lead
 from atelier_common.telemetry import names, tracing
 
 BATCH = 1_000
 _SHORTEST_WAIT = 0.25
+_LOOKS_EVERY = 0.5
+"""Seconds after which it is looked what others have appended, however much this process appends itself, and though nobody said so."""
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +66,8 @@ class Sequencer:
         self._end: End | None = None
         self._cleared = 0
         self._placed = KnownVersions()
+        self._looked = -math.inf
+        self.waiting = Waiting()
         self.more = False
         """Whether another step may take more at once."""
 
@@ -69,14 +78,26 @@ class Sequencer:
         Raises what the database raises; then the outcome is unknown and the next round finds out.
         """
         self.more = False
-        end = self._end or await self._find_end()
-        self._end = None  # known again when this round has ended well
+        try:
+            return await self._step()
+        except BaseException:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Another may write the next segment: begin anew with what is stored."""
+        self._end = None
+        self.waiting.closed()
+
+    async def _step(self) -> int:
+        end = self._end
         if end is None:
-            return 0
-        pending = await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH)
-        batch = await self._takeable(pending) if pending else {}
+            end = self._end = await self._find_end()
+            if end is None:
+                return 0
+            self.waiting.opened()
+        batch, full = await self._wait_for_positions()
         if not batch:
-            self._end = end
             return 0
         next_end = End(end.number + 1, end.last + len(batch))
         segment: Body = {
@@ -85,19 +106,35 @@ class Sequencer:
             "last": next_end.last,
             "commits": list(batch),
         }
-        traces = (commit_of(self._tenant, body).trace for _, body in pending)
+        traces = (commit_of(self._tenant, body).trace for body in batch.values())
         with tracing.batch_span(names.SPAN_SEQUENCE, traces, {names.COMMIT_COUNT: len(batch)}):
             (won,) = await self._documents.write([Insert(self._tenant, SEGMENTS, segment_id(next_end.number), segment)])
             if not won:
+                self.forget()
                 self.more = True
                 return 0
+            self.waiting.taken(batch)
             for stream, version in batch:
                 self._placed.remember((self._tenant, stream), version)
             documents = {commit_id(*key): body for key, body in batch.items()}
             self._tell(self._tenant, segment, documents)
             await self._clear(documents, _positions(segment))
-        self._end, self._cleared, self.more = next_end, next_end.number, len(pending) == BATCH
+        self._end, self._cleared, self.more = next_end, next_end.number, full
         return len(batch)
+
+    async def _wait_for_positions(self) -> tuple[dict[tuple[str, int], Body], bool]:
+        """What can be taken now, in order, and whether there may be more than that."""
+        waiting = self.waiting
+        found = dict(waiting.known)
+        now = asyncio.get_running_loop().time()
+        if waiting.look or not found or now >= self._looked + _LOOKS_EVERY:
+            waiting.look, self._looked = False, now
+            pending = await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH)
+            found |= {(body["stream"], body["version"]): body for _, body in pending}
+            waiting.look = waiting.look or len(pending) == BATCH
+        oldest = sorted(found.items(), key=lambda one: (one[1]["pending"], one[0]))
+        batch = await self._takeable(dict(oldest[:BATCH])) if found else {}
+        return batch, len(oldest) > BATCH or waiting.look
 
     async def _find_end(self) -> End | None:
         """Read the last segment and clear its flags. None if one of its commits could not be read."""
@@ -129,13 +166,13 @@ class Sequencer:
             # A guard that is not met says that another sequencer has cleared this one already, to the same position.
             await self._documents.write(writes)
 
-    async def _takeable(self, pending: Sequence[tuple[str, Body]]) -> dict[tuple[str, int], Body]:
+    async def _takeable(self, pending: Mapping[tuple[str, int], Body]) -> dict[tuple[str, int], Body]:
         """Those whose predecessor is taken too or has its position, each after its predecessor, by stream and version.
 
         A scan is no snapshot: it may show a commit and have missed the one before it. Such a predecessor is fetched
         and, if it still waits, taken along.
         """
-        bodies = {(str(body["stream"]), int(body["version"])): body for _, body in pending}
+        bodies = dict(pending)
         waiting = set(bodies)
         asked = self._missing(waiting)
         while asked:
@@ -151,8 +188,8 @@ class Sequencer:
                     waiting.difference_update([later for later in waiting if later[0] == key[0] and later[1] > key[1]])
             asked = self._missing(waiting)
         oldest: dict[str, int] = {}
-        for _, body in pending:
-            oldest.setdefault(body["stream"], len(oldest))
+        for stream, _ in pending:
+            oldest.setdefault(stream, len(oldest))
         return {key: bodies[key] for key in sorted(waiting, key=lambda key: (oldest[key[0]], key))}
 
     def _missing(self, waiting: set[tuple[str, int]]) -> set[tuple[str, int]]:
@@ -202,6 +239,21 @@ class SequencerLoop:
         if self._task is None:
             self._task = asyncio.create_task(lead(self._lease, self._work), name="sequencer")
 
+    def waiting(self, tenant: str) -> Waiting:
+        """What waits of a tenant's commits, as far as this process knows."""
+        return self._sequencer(tenant).waiting
+
+    def look(self) -> None:
+        """Others have appended."""
+        for sequencer in self._sequencers.values():
+            sequencer.waiting.look = True
+        self._bell.ring()
+
+    def _sequencer(self, tenant: str) -> Sequencer:
+        if tenant not in self._sequencers:
+            self._sequencers[tenant] = Sequencer(self._documents, tenant, self._placed)
+        return self._sequencers[tenant]
+
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
@@ -210,23 +262,27 @@ class SequencerLoop:
 
     async def _work(self, _epoch: int) -> None:
         wait = _SHORTEST_WAIT
-        while True:
-            rung = self._bell.listen()
-            try:
-                taken, more = await self.round()
-            except Exception:
-                _log.warning("sequencing stopped short and starts over", exc_info=True)
-                taken, more = 0, False
-            if more:
-                continue
-            wait = _SHORTEST_WAIT if taken else min(self._idle, wait * 2)
-            await Doorbell.wait(rung, wait)
+        try:
+            while True:
+                rung = self._bell.listen()
+                try:
+                    taken, more = await self.round()
+                except Exception:
+                    _log.warning("sequencing stopped short and starts over", exc_info=True)
+                    taken, more = 0, False
+                if more:
+                    continue
+                wait = _SHORTEST_WAIT if taken else min(self._idle, wait * 2)
+                await Doorbell.wait(rung, wait)
+        finally:
+            for sequencer in self._sequencers.values():
+                sequencer.forget()
 
     async def round(self) -> tuple[int, bool]:
         """One step for every tenant; how many commits got their positions, and whether there may be more of them at once."""
         taken, more = 0, False
         for tenant in await self._tenants():
-            sequencer = self._sequencers.setdefault(tenant, Sequencer(self._documents, tenant, self._placed))
+            sequencer = self._sequencer(tenant)
             taken += await sequencer.step()
             more = more or sequencer.more
         return taken, more
