@@ -12,8 +12,9 @@ class RulesSource:
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
 
-    async def of(self, tenant: str) -> Rules:
+    async def of(self, tenant: str, *, within: float = 0.0) -> Rules:
+        """``within``: what another process adopted in the last so many seconds may be missing, unless this one has seen it since."""
         (present_policy, _), (present_calibration, _) = await self._commands.load_many(
-            tenant, [(policy, POLICY_KEY), (calibration, CALIBRATION_KEY)]
+            tenant, [(policy, POLICY_KEY), (calibration, CALIBRATION_KEY)], within=within
         )
         return Rules(present_policy, present_calibration)

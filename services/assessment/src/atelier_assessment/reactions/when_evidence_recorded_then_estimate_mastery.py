@@ -11,6 +11,10 @@ from atelier_assessment.domain.mastery import CountEvidence, Rules, WithdrawEvid
 from atelier_assessment.rules_source import RulesSource
 
 NAME = "when_evidence_recorded_then_estimate_mastery"
+_KNOWN_SECONDS = 0.5
+"""Rules that another replica has adopted so short a time ago may not be known here yet. The reaction that brings all estimates under them
+looks at the log in this same process: from then on they are known here too, and what was estimated before, it estimates anew.
+"""
 
 
 def reaction(rules: RulesSource) -> Reaction:
@@ -19,7 +23,7 @@ def reaction(rules: RulesSource) -> Reaction:
         issues: list[Issue] = []
         for recorded in events:
             if recorded.tenant not in in_force:
-                in_force[recorded.tenant] = await rules.of(recorded.tenant)
+                in_force[recorded.tenant] = await rules.of(recorded.tenant, within=_KNOWN_SECONDS)
             issues.extend(_issues(recorded, in_force[recorded.tenant]))
         return issues
 
