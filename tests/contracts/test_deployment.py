@@ -193,3 +193,14 @@ def test_the_collector_listens_where_the_services_send(path: str) -> None:
     for pipeline in collector["service"]["pipelines"].values():
         for kind, names in pipeline.items():
             assert set(names) <= set(collector[kind])
+
+
+def test_a_collector_can_be_built_that_has_all_its_configuration_names_in_the_version_of_the_image() -> None:
+    named = yaml.safe_load((ROOT / "infra/otel/collector.yaml").read_text())
+    built = yaml.safe_load((ROOT / "infra/otel/builder.yaml").read_text())
+    assert PARTS["collector"]["image"].endswith(f":{built['dist']['version']}")
+    for kind in ("receivers", "processors", "exporters"):
+        modules = dict(one["gomod"].split() for one in built[kind])
+        names = {name.replace("_", "") + kind.removesuffix("s") for name in named[kind]}
+        assert {module.rpartition("/")[2] for module in modules} == names
+        assert set(modules.values()) == {f"v{built['dist']['version']}"}
