@@ -3,10 +3,15 @@
 import argparse
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from infra.dev.availability import available
+from infra.dev.__main__ import servers
+from infra.dev.availability import KAFKA, MONGO, available
 from infra.dev.cache import NotHere
-from tests.support.side_by_side import alone, side_by_side
+from tests.support.side_by_side import Environment, alone, side_by_side
 
 
 def main() -> int:
@@ -21,8 +26,14 @@ def main() -> int:
         print(f"real servers are asked for and cannot be had here: {missing}", file=sys.stderr)
         return 1
     if there and not chosen:
-        return side_by_side([], on_servers)
+        return side_by_side([], on_servers, _started())
     return alone([*on_servers, *chosen])
+
+
+@contextmanager
+def _started() -> Iterator[Environment]:
+    with tempfile.TemporaryDirectory(prefix="atelier-servers-") as folder, servers(Path(folder)) as (kafka, mongo):
+        yield {KAFKA: kafka, MONGO: mongo}
 
 
 if __name__ == "__main__":

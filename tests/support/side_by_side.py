@@ -7,54 +7,101 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+HOUSES = "tests"
+"""The folder of the tests on whole systems. On real servers these are houses of processes, which wait for one another, for leases and
+for what they were told to break; the tests of single parts have something to do meanwhile.
+"""
+_PLAIN, _ON_SERVERS = "not servers and not long", "servers and not long"
 _LOOKS_EVERY = 0.2
 _FEW = 4
 """So many failures may be the machine's; more of them are not, and looking again would only take time."""
 _FAILED = 1
 """What pytest ends with where tests failed, and with nothing worse."""
+Environment = Mapping[str, str]
 
 
-def side_by_side(common: Sequence[str], on_servers: Sequence[str]) -> int:
-    """Two runs of pytest at once, the output of one whole after that of the other; what the worse of them ended with.
+@dataclass(frozen=True)
+class _Beside:
+    """A run whose output is kept for later."""
 
-    ``common`` is what both are told, ``on_servers`` what only the run on real servers is. Where that one fails in a few tests
-    they are run once more when nothing else is: such a test asks seven processes and three servers something within a time, and
-    a machine that had too much to do at that moment must not fail it. What only then passed is named at the end.
+    title: str
+    running: "subprocess.Popen[bytes]"
+    output: BinaryIO
+    cache: Path
+
+
+def side_by_side(
+    common: Sequence[str], on_servers: Sequence[str], servers: AbstractContextManager[Environment] | None = None
+) -> int:
+    """Three runs of pytest at once, the output of one whole after that of the other; what the worst of them ended with.
+
+    One without servers, and on servers one of houses of processes and one of everything else. ``common`` is what all are told,
+    ``on_servers`` what only those on servers are; ``servers`` starts what both share, and gives the environment that names it.
+    Where they fail in a few tests these are run once more when nothing else is: such a test asks seven processes and three servers
+    something within a time, and a machine that had too much to do at that moment must not fail it. What only then passed is named
+    at the end.
     """
-    with tempfile.TemporaryDirectory(prefix="atelier-tests-") as folder:
-        cache = Path(folder) / "cache"
-        servers = [*common, *on_servers, "-m", "servers and not long", "-o", f"cache_dir={cache}"]
-        with (Path(folder) / "output").open("w+b") as output, _pytest(servers, output) as beside:
-            plain = alone([*common, "-m", "not servers and not long"])
-            print("\nOn real servers:", flush=True)
-            _pass_on(output, beside)
-        again = _failed(cache)
-        if beside.returncode != _FAILED or len(again) > _FEW:
-            return max(plain, beside.returncode, key=abs)
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="atelier-tests-")))
+        plain = opened.enter_context(_pytest([*common, "-m", _PLAIN]))
+        given = opened.enter_context(servers) if servers is not None else {}
+        beside = [
+            opened.enter_context(_beside(title, [*common, *on_servers, *where], given, folder / str(number)))
+            for number, (title, where) in enumerate(
+                (
+                    ("On real servers, houses of processes", [HOUSES]),
+                    ("On real servers, single parts", [f"--ignore={HOUSES}"]),
+                )
+            )
+        ]
+        codes = [plain.wait()]
+        for run in beside:
+            print(f"\n{run.title}:", flush=True)
+            _pass_on(run.output, run.running)
+            codes.append(run.running.returncode)
+        again = [test for run in beside for test in _failed(run.cache)]
+        if not again or len(again) > _FEW or any(code not in (0, _FAILED) for code in codes[1:]):
+            return max(codes, key=abs)
         print("\nOnce more, with nothing beside them:", flush=True)
-        repeated = alone([*common, *on_servers, *again])
+        repeated = alone([*common, *on_servers, *again], given)
         told = "failed alone too" if repeated else "failed beside the other tests and passed alone"
         print(f"Tests that {told}: {', '.join(again)}", flush=True)
-        return max(plain, repeated, key=abs)
+        return max(codes[0], repeated, key=abs)
 
 
-def alone(arguments: Sequence[str]) -> int:
-    """One run of pytest; what it ended with."""
-    with _pytest(arguments) as running:
+def alone(arguments: Sequence[str], given: Environment | None = None) -> int:
+    """One run of pytest; what it ended with. ``given``: what its environment has besides."""
+    with _pytest(arguments, given) as running:
         return running.wait()
 
 
 @contextmanager
-def _pytest(arguments: Sequence[str], output: BinaryIO | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def _beside(title: str, arguments: Sequence[str], given: Environment, folder: Path) -> Iterator[_Beside]:
+    folder.mkdir()
+    cache = folder / "cache"
+    with (
+        (folder / "output").open("w+b") as output,
+        _pytest([*arguments, "-m", _ON_SERVERS, "-o", f"cache_dir={cache}"], given, output) as running,
+    ):
+        yield _Beside(title, running, output, cache)
+
+
+@contextmanager
+def _pytest(
+    arguments: Sequence[str], given: Environment | None = None, output: BinaryIO | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A run that is waited for; where it is left before its end it is interrupted, so that it stops its servers."""
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     command = [sys.executable, "-m", "pytest", *arguments, *colour]
-    running = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT if output else None)
+    running = subprocess.Popen(
+        command, stdout=output, stderr=subprocess.STDOUT if output else None, env={**os.environ, **(given or {})}
+    )
     try:
         yield running
     except KeyboardInterrupt:

@@ -1,38 +1,53 @@
-"""Of two runs of pytest at once: what both said is kept, the worse of them counts, and few failures on real servers are looked at again."""
+"""Of three runs of pytest at once all is said and the worst counts; few failures on real servers are looked at again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.side_by_side import side_by_side
+from tests.support.side_by_side import HOUSES, Environment, side_by_side
 
 Run = Callable[[str, str], tuple[int, str]]
 
 
+@contextmanager
+def told() -> Iterator[Environment]:
+    """Servers that are nothing but a word, and leave a trace when they are stopped."""
+    yield {"WHERE": "here"}
+    Path("stopped").touch()
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Both at once, of one file each, in an empty project; the exit code, and what was said."""
+    """Plain tests and tests of single parts on servers, in an empty project with one house; the exit code, and what was said."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     Path("pytest.ini").write_text("[pytest]\nmarkers =\n    servers: ask nobody\n    long: none\n")
+    Path(HOUSES).mkdir()
+    Path(HOUSES, "test_houses.py").write_text(
+        "import os, pytest\npytestmark = pytest.mark.servers\n"
+        "def test_house(): assert os.environ['WHERE'] == 'here' and not os.path.exists('stopped')\n"
+    )
 
     def both(plain: str, on_servers: str) -> tuple[int, str]:
         Path("test_plain.py").write_text(plain)
         Path("test_servers.py").write_text(f"import pathlib, pytest\npytestmark = pytest.mark.servers\n{on_servers}")
-        code = side_by_side(["-q"], [])
+        code = side_by_side(["-q"], [], told())
+        assert Path("stopped").exists()
         return code, capfd.readouterr().out
 
     return both
 
 
-def test_both_are_run_and_said(run: Run) -> None:
-    code, said = run("def test_one(): pass\ndef test_two(): pass", "def test_three(): pass")
+def test_every_test_is_run_once_and_all_is_said(run: Run) -> None:
+    code, said = run("def test_one(): pass\ndef test_two(): pass", "def test_three(): pass\ndef test_four(): pass")
     assert code == 0
-    plain, on_servers = said.split("\nOn real servers:\n")
-    assert "2 passed, 1 deselected" in plain
-    assert "1 passed, 2 deselected" in on_servers
+    plain, houses, parts = said.split("\nOn real servers, ")
+    assert "2 passed, 3 deselected" in plain
+    assert houses.startswith("houses of processes:\n") and "1 passed in" in houses
+    assert parts.startswith("single parts:\n") and "2 passed, 2 deselected" in parts
     assert "Once more" not in said
 
 
