@@ -1,11 +1,12 @@
 """The faults: each breaks something for a while, and returns when the house can be whole again."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from atelier_hosting.process import SERVICES
 
-from tests.faults.servers.scene import LEASE_MS, Scene
+from tests.faults.servers.scene import LEASE_MS, Scene, Stage
 
 _PATIENCE = 180.0
 
@@ -82,17 +83,40 @@ async def a_group_dealt_out_anew(scene: Scene) -> None:
 
 
 async def one_replica_left_and_no_server(scene: Scene) -> None:
-    """Broker and database are away, and of the scheduling replicas only the one that did not publish is left."""
-    servers, leader = scene.stage.servers, await scene.stage.leader("scheduling")
-    servers.mongo.protocol.kill()
-    servers.mongo.database.kill()
-    (broker,) = servers.kafka.nodes
+    """Broker and database are away, and of the scheduling replicas only the one that did not publish is left.
+
+    In its short form they are there and out of reach: what takes long is their start.
+    """
+    leader = await scene.stage.leader("scheduling")
+    async with (_servers_killed if scene.long else _servers_out_of_reach)(scene.stage):
+        leader.process.kill()
+        await asyncio.sleep((3.0 if scene.long else 1.5) * LEASE_MS / 1000)
+
+
+@asynccontextmanager
+async def _servers_killed(stage: Stage) -> AsyncIterator[None]:
+    database, (broker,) = stage.servers.mongo, stage.servers.kafka.nodes
+    database.protocol.kill()
+    database.database.kill()
     broker.kill()
-    leader.process.kill()
-    await asyncio.sleep(3 * LEASE_MS / 1000)
-    await asyncio.to_thread(servers.mongo.database.start)
-    await asyncio.to_thread(servers.mongo.protocol.start)
+    yield
+    await asyncio.to_thread(database.database.start)
+    await asyncio.to_thread(database.protocol.start)
     await asyncio.to_thread(broker.start)
+
+
+@asynccontextmanager
+async def _servers_out_of_reach(stage: Stage) -> AsyncIterator[None]:
+    (broker,) = stage.servers.kafka.nodes
+    for proxy in stage.proxies.values():
+        proxy.behave("refuse")
+    broker.pause()
+    try:
+        yield
+    finally:
+        broker.resume()
+        for proxy in stage.proxies.values():
+            proxy.behave("pass")
 
 
 async def one_of_three_brokers_gone(scene: Scene) -> None:

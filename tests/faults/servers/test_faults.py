@@ -42,13 +42,18 @@ async def test_every_promise_holds_through_the_rarer(fault: Fault, stage: Stage)
 
 
 @pytest.mark.long
+async def test_every_promise_holds_while_servers_are_killed_and_one_replica_is_left(stage: Stage) -> None:
+    await holds(faults.one_replica_left_and_no_server, stage, long=True)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ALONE, ids=named)
 async def test_every_promise_holds_in_a_house_of_its_own_through(fault: Fault, tmp_path: Path) -> None:
     with stage_for(ALONE[fault], tmp_path) as stage:
         await holds(fault, stage)
 
 
-async def holds(fault: Fault, stage: Stage) -> None:
-    outcome = await live_through(fault, stage, seed=1)
+async def holds(fault: Fault, stage: Stage, *, long: bool = False) -> None:
+    outcome = await live_through(fault, stage, seed=1, long=long)
     assert outcome.wrong == []
     assert outcome.acknowledged > 0
