@@ -146,6 +146,7 @@ async def during(work: Awaitable[Path], act: Callable[[int], Awaitable[None]]) -
     return await task
 
 
+@pytest.mark.long
 async def test_assessment_comes_back_with_everything_acknowledged_before_its_backup(drill: Drill) -> None:
     before, after = answers(first=1), answers(first=30)
     await drill.send(before)
