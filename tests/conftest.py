@@ -28,6 +28,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("start", ways, indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who shares the one system for everybody comes last: it lives until the session ends, and at rest its processes still take time
+    from whatever runs beside it."""
+    items.sort(key=lambda item: "system" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def start(request: pytest.FixtureRequest) -> Start:
     """``with start(folder) as system``: an Atelier; another one for a test that stops it or moves its clock."""
