@@ -19,6 +19,8 @@ def main() -> int:
     parser.add_argument("--servers", choices=("none", "present", "fetch"), default="present")
     options, chosen = parser.parse_known_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Begun in the background of a shell it was told to ignore this, and so would be the runs, which are ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     on_servers = [f"--servers={options.servers}"]
     try:
         there = available(needed=options.servers == "fetch", if_present=options.servers == "present")
