@@ -63,6 +63,7 @@ class World:
         self.restores: list[Restore] = []
         self.effects = self.struck = self.crashes = self.unparked = 0
         self._away: set[str] = set()
+        self._onlookers: dict[str, tuple[MemoryDocuments, Replica]] = {}
         self._made = 0
         for name in SERVICES:
             self._open_contract_log(name)
@@ -172,8 +173,12 @@ class World:
         behind = [f"{name} {id} at {body['position']} of {head}" for id, body in cursors if body["position"] != head]
         parked = await database.scan(TENANT, "parked")
         behind += [f"{name} parked {id}: {body['reason']}" for id, body in parked]
-        service = self.replica(name, CALM).service
-        return [
-            *behind,
-            *(f"{name}: {left} wait for {work}" for work, left in (await service.waiting(TENANT)).items() if left),
-        ]
+        waiting = await self._onlooker(name).service.waiting(TENANT)
+        return [*behind, *(f"{name}: {left} wait for {work}" for work, left in waiting.items() if left)]
+
+    def _onlooker(self, name: str) -> Replica:
+        """A process of the service that was never started, to ask what its database says. To build one takes longer than a look."""
+        database = self.around.databases[name]
+        if name not in self._onlookers or self._onlookers[name][0] is not database:
+            self._onlookers[name] = database, self.replica(name, CALM)
+        return self._onlookers[name][1]
