@@ -2,8 +2,8 @@
 
 work        steady: 300 commands a second for 20 seconds (``--count`` commands in all), each on one of 200 streams, whether or not the
             ones before are through. Burst: the 300 first answers of one exam, 300 commands on 300 new streams of one tenant at
-            once. Both through atelier_common.commands.Commands on DocumentEventStore, with the sequencer in the same process and a
-            reader that follows the log by its doorbell
+            once, said to open them, as the door of evidence says. Both through atelier_common.commands.Commands on
+            DocumentEventStore, with the sequencer in the same process and a reader that follows the log by its doorbell
 reference   none: the bound is what follows on it
 durability  write concern majority with journal
 ratio       none. From the call to the moment at which the reader holds the commit in its order; in the burst the 95th percentile of
@@ -76,7 +76,8 @@ class _Appends:
         async def append(key: str, number: int) -> None:
             context = Context(TENANT, "bench", f"timed-{number}", self._clock.now())
             one = _Timed(time.perf_counter())
-            accepted: Accepted = await self._commands.execute(Request(COUNTING, key, Add(NOTE, context.now), context))
+            request = Request(COUNTING, key, Add(NOTE, context.now), context, opening=per_second == 0)
+            accepted: Accepted = await self._commands.execute(request)
             one.acknowledged = time.perf_counter()
             timed[(accepted.stream, accepted.version)] = one
 
