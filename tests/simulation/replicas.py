@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -50,9 +50,14 @@ class Replica:
     """A process: its service, its HTTP door, and its fate."""
 
     service: Service
-    app: FastAPI
+    make_app: Callable[[], FastAPI]
     faults: SeededFaults
     unsafe_plans: Callable[[str], Any] | None = None
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """Made when somebody first calls: many a process ends, or is only looked at, before anybody does."""
+        return self.make_app()
 
     async def stop(self) -> None:
         self.faults.crashed.set()
@@ -103,16 +108,17 @@ def build(name: str, owner: str, around: Surroundings, faults: SeededFaults, for
     match name:
         case "profile":
             built = profile.build(**common, backfills=backfills, keyring=keys)
-            return Replica(built.service, built.app(around.verifier), faults)
+            return Replica(built.service, partial(built.app, around.verifier), faults)
         case "assessment":
             # What it remembers for some seconds, it remembers for seconds of the loop.
             with patch("atelier_assessment.bootstrap.Known", partial(Known, monotonic=loop_seconds)):
                 own = assessment.build(**common, backfill=backfills, keysource=keys, verifier=around.verifier)
-            return Replica(own.service, own.app, faults)
+            return Replica(own.service, lambda: own.app, faults)
         case "pathing":
             paths = pathing.build(**common, backfills=backfills, keys=keys)
-            return Replica(paths.service, paths.app(around.verifier), faults)
+            return Replica(paths.service, partial(paths.app, around.verifier), faults)
         case _:
             with patch("atelier_scheduling.bootstrap.SolverProcess", lambda: SolverHere(faults, forgets)):
                 plans = scheduling.build(**common, backfills=backfills, keys=keys, published=around.published / owner)
-            return Replica(plans.service, scheduling.http_app(plans, around.verifier), faults, plans.desk.unsafe_plans)
+            door = partial(scheduling.http_app, plans, around.verifier)
+            return Replica(plans.service, door, faults, plans.desk.unsafe_plans)
