@@ -6,6 +6,7 @@ tests are left out, and the last line of the run says so; with ``--servers=fetch
 """
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,11 @@ def mongo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = mongo.start(tmp_path_factory.mktemp("mongo"))
     yield server.address
     server.stop()
+
+
+def pytest_configure() -> None:
+    # Told to end is as Ctrl-C: what fixtures started is stopped. Unasked, pytest would leave servers and services running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
