@@ -36,7 +36,7 @@ _LOOKED_SECONDS = 5.0
 """So long what this process knows of a key is not asked for again: whether it is parked, and what of it is answered. Where another process
 has changed that meanwhile, work is done once more, which the ids of its commands make harmless.
 """
-_LONGEST_REST = 0.25
+_LONGEST_REST = 0.05
 _ANSWERED = metrics.counter(names.METRIC_ANSWERED)
 _log = logging.getLogger("atelier.working")
 
@@ -64,7 +64,7 @@ class Worker:
     is not available and what lost a race is tried again with growing pauses. Anything else that goes wrong parks whose work it is; the
     others go on. An offset is committed when what it asks for is answered in the log, or parked.
 
-    After a piece of work its key rests as long as that took, a quarter of a second at most: under load more comes at once and is done
+    After a piece of work its key rests as long as that took, 50 ms at most: under load more comes at once and is done
     together. What comes after a pause is done at once.
     """
 

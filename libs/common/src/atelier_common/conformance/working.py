@@ -100,13 +100,13 @@ class WorkingSuite(WorkingWorld):
         async with self.process(errands) as service:
             await self.ask("ann", "1")
             await self._until_at_work(errands, "ann")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.04)
             errands.gates["ann"].set()
             await self.until_ran("ann", "1")
             await self.ask("ann", "2")
             await self.settled(service)
         (_, ended), (began, _) = errands.times
-        assert began - ended >= 0.1
+        assert began - ended >= 0.04
 
     async def test_what_has_to_be_done_alone_is(self) -> None:
         errands = Errands()
