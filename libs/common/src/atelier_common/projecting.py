@@ -192,22 +192,20 @@ class ProjectionRunner:
 
     async def _go_through(self, tenant: str, commits: Sequence[Commit]) -> int:
         """Apply these commits and, where nobody reads this build, those that follow; returns the position of the last."""
-        taken = 0
+        taken, more = 0, True
         while True:
             taken += len(commits)
             last = commits[-1].position
             following: asyncio.Task[list[Commit]] | None = None
-            if not self._model.shows(self.collection) and taken < _HELD_COMMITS:
+            if more and not self._model.shows(self.collection) and taken < _HELD_COMMITS:
                 # The database looks for the next ones while these are applied.
                 following = asyncio.create_task(self._store.read_log(tenant, last, _PAGE))
             try:
                 await self._take(tenant, commits)
-                if following is None or len(self._unwritten) >= _HELD_DOCUMENTS:
+                if following is None or len(self._unwritten) >= _HELD_DOCUMENTS or not (commits := await following):
                     return last
-                commits = await following
-                if len(commits) < _PAGE:
-                    # Near the end of the log it would be chased for as long as somebody writes.
-                    return last
+                # Behind a short page is the end of the log, which would be chased for as long as somebody writes.
+                more = len(commits) == _PAGE
             finally:
                 if following is not None:
                     following.cancel()
