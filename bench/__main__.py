@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 
@@ -41,4 +42,6 @@ if __name__ == "__main__":
     parser.add_argument("names", nargs="*", help=f"{', '.join((*GROUPS, *GROUPS['all']))}; default all")
     parser.add_argument("--count", type=int, help="of a benchmark on real servers: how much it does")
     options = parser.parse_args()
+    # What was started for a measurement ends with it, also when it is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main(options.names, options.count))
