@@ -17,6 +17,8 @@ from tests.support.running import until
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
 TENANT = "fictional-traced"
 SOLVES = "atelier.solve.duration"
+PLANS = "atelier.plans"
+ANSWERED, WAITING = "atelier.work.answered", "atelier.work.waiting"
 
 
 @dataclass(frozen=True)
@@ -179,13 +181,25 @@ def measured(collector: Collector) -> dict[str, dict[str, list[tuple[Attributes,
     return found
 
 
+def at_rest(found: Mapping[str, Mapping[str, Sequence[tuple[Attributes, float]]]]) -> bool:
+    """Whether what was said last was measured after all work was done: planning was asked for, solved, answered and recorded, and
+    nobody is behind."""
+    of_scheduling = {
+        metric: dict_of(found.get(metric, {}).get("scheduling", ())) for metric in (SOLVES, PLANS, ANSWERED, WAITING)
+    }
+    return (
+        {"solve", "mend"} <= of_scheduling[SOLVES].keys()
+        and "proposed" in of_scheduling[PLANS]
+        and of_scheduling[ANSWERED].get("planning", 0) > 0
+        and of_scheduling[WAITING] == {"planning": 0.0}
+        and not any(lag for values in found.get("atelier.follower.lag", {}).values() for _, lag in values)
+    )
+
+
 @pytest.mark.usefixtures("moved")
 async def test_what_an_operator_watches_is_measured(collector: Collector) -> None:
-    # Each process says what it measured in its own time.
-    until(lambda: {"solve", "mend"} <= dict_of(collector.values.get(("atelier-scheduling", SOLVES), ())).keys())
-    until(lambda: ("atelier-scheduling", "atelier.plans") in collector.values)
-    # A lag that was met under way is gone when it is looked at again.
-    until(lambda: all(not lag for values in measured(collector)["atelier.follower.lag"].values() for _, lag in values))
+    # Each process says what it measured in its own time, and what was met under way is gone when it is looked at again.
+    until(lambda: at_rest(measured(collector)))
     found = measured(collector)
     everywhere = {"profile", "assessment", "pathing", "scheduling"}
     for metric in (
@@ -219,9 +233,7 @@ async def test_what_an_operator_watches_is_measured(collector: Collector) -> Non
         "solve": True,
         "mend": True,
     }
-    assert set(dict_of(found["atelier.plans"]["scheduling"])) == {"proposed"}
-    assert dict_of(found["atelier.work.waiting"]["scheduling"]) == {"planning": 0.0}
-    assert dict_of(found["atelier.work.answered"]["scheduling"])["planning"] > 0
+    assert set(dict_of(found[PLANS]["scheduling"])) == {"proposed"}
     groups = {told["messaging.consumer.group.name"] for told, _ in found["atelier.consumer.lag"]["scheduling"]}
     assert groups == {"scheduling-from-profile", "scheduling-from-pathing", "scheduling-works-planning"}
     assert not any(personal in collector.raw for personal in (b"lrn_", b"adu_", b"pupil-", b"Pupil", b"Number0"))
