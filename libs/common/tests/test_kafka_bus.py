@@ -1,10 +1,13 @@
 """The bus on a real Kafka broker."""
 
+import asyncio
+import time
 import uuid
+from statistics import median
 
 import pytest
 from atelier_common.bus.kafka import KafkaBus, Topic, WrongTopic, settle_topics
-from atelier_common.bus.port import Bus
+from atelier_common.bus.port import Bus, Message
 from atelier_common.conformance.bus import OTHER_TOPIC, TOPIC, BusSuite
 
 pytestmark = pytest.mark.servers
@@ -36,3 +39,45 @@ async def test_a_topic_with_other_partitions_or_settings_is_refused_by_name(kafk
         await settle_topics(kafka_address, [Topic(name, 3)])
     with pytest.raises(WrongTopic, match=rf"{name} has retention\.ms=3600000 and must have 7200000"):
         await settle_topics(kafka_address, [Topic(name, 2, settings={"retention.ms": "7200000"})])
+
+
+async def test_a_member_that_is_slow_gets_all_of_a_large_backlog_in_order(kafka_address: str) -> None:
+    """Three megabytes wait in one partition, of which one may be read ahead."""
+    prefix = f"backlog-{uuid.uuid4().hex}."
+    await settle_topics(kafka_address, [Topic("notes", 1)], prefix)
+    bus = KafkaBus(kafka_address, prefix=prefix)
+    try:
+        await bus.publish("notes", [Message("one", b"%06d" % number * 1_000, ()) for number in range(500)])
+        member = bus.subscribe("readers", ["notes"])
+        offsets: list[int] = []
+        async with asyncio.timeout(60):
+            while len(offsets) < 500:
+                offsets += [delivery.offset for delivery in await member.fetch(20, 5.0)]
+                await asyncio.sleep(0.01)
+        assert offsets == list(range(500))
+        assert await member.fetch(20, 0.5) == []
+    finally:
+        await bus.close()
+
+
+async def test_a_handler_that_takes_long_does_not_keep_waiting_what_comes_after_it(kafka_address: str) -> None:
+    """The client by itself would wait for other partitions first, up to half a second each time."""
+    prefix = f"busy-{uuid.uuid4().hex}."
+    await settle_topics(kafka_address, [Topic("notes", 3)], prefix)
+    bus = KafkaBus(kafka_address, prefix=prefix)
+    try:
+        member = bus.subscribe("readers", ["notes"])
+        waits = []
+        for _ in range(5):
+            await bus.publish("notes", [Message("one", b"handled for long", ())])
+            assert await member.fetch(10, 30.0)
+            await bus.publish("notes", [Message("one", b"comes meanwhile", ())])
+            await asyncio.sleep(0.3)
+            assert await member.fetch(10, 30.0)
+            await bus.publish("notes", [Message("one", b"comes after it", ())])
+            began = time.monotonic()
+            assert await member.fetch(10, 30.0)
+            waits.append(time.monotonic() - began)
+        assert median(waits) < 0.2
+    finally:
+        await bus.close()

@@ -7,11 +7,11 @@ be another's business then, which it learns when it commits; what it wrote meanw
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -25,6 +25,7 @@ from aiokafka.errors import (
 )
 
 from atelier_common.bus.port import Bus, Delivery, Message, PartitionLost
+from atelier_common.bus.read_ahead import ReadAhead
 from atelier_common.errors import Unavailable
 
 _LARGEST_MESSAGE = 2_000_000
@@ -32,6 +33,11 @@ _REQUEST_MS = 10_000
 _SESSION_MS = 10_000
 _HEARTBEAT_MS = 3_000
 _LEAVES_SECONDS = 3.0
+_READS_SECONDS = 1.0
+_AHEAD_BYTES = 1_000_000
+"""So much of a partition may wait for a member to ask for it; of one that has more nothing is read until half of that is gone."""
+_FORGOTTEN_SECONDS = 300.0
+"""A member that asks for nothing for so long reads nothing, and the broker gives its partitions to others."""
 
 
 @dataclass(frozen=True)
@@ -205,13 +211,18 @@ class KafkaBus:
 
 
 class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client gives no types
-    """What a member has of the partitions it was dealt last: from where it has read them, how far it has committed."""
+    """What a member has of the partitions it was dealt last: from where it was handed them, how far it has committed, and what was
+    read ahead.
+    """
 
     def __init__(self) -> None:
+        self.ahead = ReadAhead()
+        self.full: set[TopicPartition] = set()
+        """Nothing more is read of these until what was read ahead is handed out."""
         self.since: dict[TopicPartition, int] = {}
         self.committed: dict[TopicPartition, int] = {}
-        self.oldest: dict[TopicPartition, tuple[int, int]] = {}
-        """(offset, when it was sent) of the first message that was fetched and is not committed."""
+        self.read: dict[TopicPartition, deque[tuple[int, int]]] = {}
+        """What was read together and is not all committed: (offset behind it, when the first of it was sent), the oldest first."""
 
     def covers(self, place: TopicPartition, end: int) -> bool:
         """Whether what ends at ``end`` was read since the partition was dealt to this member."""
@@ -219,18 +230,26 @@ class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client give
         return since is not None and end > since
 
     def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
-        self.since.clear()
-        self.committed.clear()
-        self.oldest.clear()
+        self._forget()
 
     def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
         self.since.clear()
         self.committed.clear()
-        self.oldest.clear()
+        self.read.clear()
+        self.ahead.clear()
+        self.full.clear()
 
 
 class KafkaSubscription:
-    """One member of a group; it joins with its first :meth:`fetch`."""
+    """One member of a group; it joins with its first :meth:`fetch`.
+
+    What the client has it is always asked for at once, however long a handler takes, and what nobody wants yet waits here. Where it
+    keeps something of one partition for a tenth of a second, it asks the broker for the others alone and waits for them up to half a
+    second, and what then comes in the first would not be read before that.
+    """
 
     def __init__(self, address: str, prefix: str, client_id: str, group: str, topics: Sequence[str]) -> None:
         self._address = address
@@ -241,27 +260,71 @@ class KafkaSubscription:
         self._consumer: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
         self._held = _Held()
+        self._reading: asyncio.Task[None] | None = None
+        self._came = asyncio.Event()
+        self._asked = 0.0
         self._closed = False
 
     async def fetch(self, max_messages: int, timeout: float) -> list[Delivery]:
         consumer = await self._joined()
-        try:
-            found = await consumer.getmany(timeout_ms=int(timeout * 1000), max_records=max_messages)
-        except KafkaError as error:
+        self._asked = asyncio.get_running_loop().time()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not (found := self._taken(consumer, max_messages)):
+                    self._came.clear()
+                    self._raise_what_ended_it()
+                    await self._came.wait()
+        return found
+
+    def _taken(self, consumer: AIOKafkaConsumer, most: int) -> list[Delivery]:
+        found = self._held.ahead.take(most)
+        for delivery in found:
+            self._held.since.setdefault(self._place(delivery.topic, delivery.partition), delivery.offset)
+        for place in list(self._held.full):
+            if 2 * self._held.ahead.size(self._unplaced(place)) < _AHEAD_BYTES:
+                self._held.full.discard(place)
+                if place in consumer.assignment():
+                    consumer.resume(place)
+        return found
+
+    def _raise_what_ended_it(self) -> None:
+        """Raises Unavailable where reading failed; it goes on with the next fetch."""
+        if self._reading is None or not self._reading.done():
+            return
+        reading, self._reading = self._reading, None
+        error = None if reading.cancelled() else reading.exception()
+        if error is None or isinstance(error, KafkaError):
             raise Unavailable(f"Kafka gives nothing to {self._group}: {type(error).__name__}") from error
-        for place, records in found.items():
-            self._held.since.setdefault(place, records[0].offset)
-            self._held.oldest.setdefault(place, (records[0].offset, records[0].timestamp))
-        return [
+        raise error
+
+    async def _read_on(self, consumer: AIOKafkaConsumer) -> None:
+        time = asyncio.get_running_loop().time
+        try:
+            while True:
+                if time() > self._asked + _FORGOTTEN_SECONDS:
+                    await asyncio.sleep(_READS_SECONDS)
+                    continue
+                for place, records in (await consumer.getmany(timeout_ms=int(1000 * _READS_SECONDS))).items():
+                    self._keep(consumer, place, records)
+        finally:
+            self._came.set()
+
+    def _keep(self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        topic, partition = self._unplaced(place)
+        self._held.read.setdefault(place, deque()).append((records[-1].offset + 1, records[0].timestamp))
+        self._held.ahead.put(
             Delivery(
-                place.topic.removeprefix(self._prefix),
-                place.partition,
+                topic,
+                partition,
                 record.offset,
                 Message((record.key or b"").decode(), record.value or b"", tuple(record.headers)),
             )
-            for place, records in found.items()
             for record in records
-        ]
+        )
+        if self._held.ahead.size((topic, partition)) > _AHEAD_BYTES and place in consumer.assignment():
+            self._held.full.add(place)
+            consumer.pause(place)
+        self._came.set()
 
     async def commit(self, deliveries: Iterable[Delivery]) -> None:
         ends: dict[TopicPartition, int] = {}
@@ -281,8 +344,9 @@ class KafkaSubscription:
                 raise Unavailable(f"Kafka did not take {self._group}'s commit: {type(error).__name__}") from error
             self._held.committed.update(onward)
             for place, end in onward.items():
-                if place in self._held.oldest and self._held.oldest[place][0] < end:
-                    del self._held.oldest[place]
+                read = self._held.read.get(place)
+                while read and read[0][0] <= end:
+                    read.popleft()
         if lost:
             places = ", ".join(f"{place.topic}/{place.partition}" for place in sorted(lost))
             raise PartitionLost(f"{self._group} holds {places} no more")
@@ -300,39 +364,46 @@ class KafkaSubscription:
             done = self._held.committed.get(place, self._held.since.get(place))
             if done is None:
                 done = await consumer.position(place)
-            _, since = self._held.oldest.get(place, (0, None))
-            topic = place.topic.removeprefix(self._prefix)
+            read = self._held.read.get(place)
+            since = read[0][1] if read else None
             group = self._group.removeprefix(self._prefix)
-            found.append(Waiting(group, topic, place.partition, max(0, end - done), since))
+            found.append(Waiting(group, *self._unplaced(place), max(0, end - done), since))
         return found
 
     def pause(self, topic: str, partition: int) -> None:
-        self._where_held(topic, partition, AIOKafkaConsumer.pause)
+        if self._holds(topic, partition):
+            self._held.ahead.hold_back((topic, partition))
 
     def resume(self, topic: str, partition: int) -> None:
-        self._where_held(topic, partition, AIOKafkaConsumer.resume)
+        if self._holds(topic, partition):
+            self._held.ahead.release((topic, partition))
+            self._came.set()
 
     async def seek(self, topic: str, partition: int, offset: int) -> None:
-        place = self._place(topic, partition)
-        if self._consumer is not None and place in self._consumer.assignment():
+        if self._consumer is not None and self._holds(topic, partition):
             with contextlib.suppress(IllegalStateError):
-                self._consumer.seek(place, offset)
+                self._consumer.seek(self._place(topic, partition), offset)
+                self._held.ahead.drop((topic, partition))
+
+    def _holds(self, topic: str, partition: int) -> bool:
+        return self._consumer is not None and self._place(topic, partition) in self._consumer.assignment()
 
     def _place(self, topic: str, partition: int) -> TopicPartition:
         return TopicPartition(self._prefix + topic, partition)
+
+    def _unplaced(self, place: TopicPartition) -> tuple[str, int]:
+        return place.topic.removeprefix(self._prefix), place.partition
 
     async def close(self) -> None:
         self._closed = True
         async with self._starting:
             consumer, self._consumer = self._consumer, None
+            reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait([reading])
         if consumer is not None:
             await _leave(consumer, _LEAVES_SECONDS)
-
-    def _where_held(self, topic: str, partition: int, act: Any) -> None:
-        place = self._place(topic, partition)
-        if self._consumer is not None and place in self._consumer.assignment():
-            with contextlib.suppress(IllegalStateError):
-                act(self._consumer, place)
 
     async def _joined(self) -> AIOKafkaConsumer:
         async with self._starting:
@@ -358,6 +429,8 @@ class KafkaSubscription:
                         raise Unavailable(f"no Kafka broker answers {self._group}: {type(error).__name__}") from error
                     raise
                 self._consumer = consumer
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read_on(self._consumer), name=f"reading:{self._group}")
             return self._consumer
 
 
