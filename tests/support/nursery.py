@@ -85,7 +85,7 @@ def main() -> None:
 
     for service in SERVICES:
         importlib.import_module(f"atelier_{service}.main")
-    importlib.import_module("motor.motor_asyncio")
+    importlib.import_module("pymongo.asynchronous.mongo_client")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that the dead leave at once
     for line in sys.stdin:
         child = os.fork()

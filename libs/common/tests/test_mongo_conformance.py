@@ -19,7 +19,7 @@ from atelier_common.conformance.running import RunningSuite
 from atelier_common.conformance.sequencing import SequencingSuite
 from atelier_common.conformance.timers import TimersSuite
 from atelier_common.conformance.working import WorkingSuite
-from atelier_common.documents.mongo import MongoDocuments, connect
+from atelier_common.documents.mongo import DRIVERS, MongoDocuments, connect
 from atelier_common.documents.port import Documents
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.eventstore.port import EventStore
@@ -35,7 +35,7 @@ def _server(mongo_address: str) -> None:
 class _OnMongo:
     """Databases of the test's own, dropped after it."""
 
-    driver = "motor"
+    driver = DRIVERS[0]
     address: str
 
     @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ class _OnMongo:
 
 
 class TestDocumentsByMotor(_OnMongo, DocumentsSuite):
-    pass
+    driver = "motor"
 
 
 class TestDocumentsByPymongo(_OnMongo, DocumentsSuite):
@@ -67,6 +67,8 @@ class TestDocumentsByPymongo(_OnMongo, DocumentsSuite):
 
 
 class TestEventStoreByMotor(_OnMongo, DurableEventStoreSuite):
+    driver = "motor"
+
     async def make_store(self) -> EventStore:
         self.database = f"test_{uuid.uuid4().hex}"
         return DocumentEventStore(self.documents_of(self.database))

@@ -44,7 +44,7 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
     ("name", "value", "said"),
     [
         ("ATELIER_MONGO", "127.0.0.1:27017", "ATELIER_MONGO does not begin with mongodb://"),
-        ("ATELIER_MONGO_DRIVER", "other", "ATELIER_MONGO_DRIVER is 'other'; it may be 'motor', 'pymongo'"),
+        ("ATELIER_MONGO_DRIVER", "other", "ATELIER_MONGO_DRIVER is 'other'; it may be 'pymongo', 'motor'"),
         ("ATELIER_HTTP", "8080", "ATELIER_HTTP is not host:port"),
         ("ATELIER_NEIGHBOURS", "profile", "ATELIER_NEIGHBOURS has 'profile', which is not name=host:port"),
         ("ATELIER_LEASE_MS", "10", "ATELIER_LEASE_MS is 10 and must lie between 500 and 120000"),

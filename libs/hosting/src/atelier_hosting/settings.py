@@ -139,7 +139,7 @@ VARIABLES = (
         "mongo_driver",
         DRIVERS[0],
         _one_of(*DRIVERS),
-        "Which client carries it: motor or pymongo.",
+        "Which client carries it: pymongo, or motor, which it succeeds.",
     ),
     Variable(
         "ATELIER_DATABASE", "database", "", str, "Name of the database; empty: `atelier_` and the service's name."

@@ -1,6 +1,6 @@
 """The document port on a server of the MongoDB protocol: the one module that imports a driver.
 
-Either motor or PyMongo's own asyncio client carries it (``ATELIER_MONGO_DRIVER``); both are used through what they share. A
+Either PyMongo's own asyncio client or motor carries it (``ATELIER_MONGO_DRIVER``); both are used through what they share. A
 document is stored as it is, with ``_id`` = tenant and id, its ``_tenant``, and ``_wrote``, which names the write that made it.
 
 Reads are the primary's and majority's, writes majority's and in the journal, retried by nobody but the kernel, which looks up
@@ -40,7 +40,7 @@ from atelier_common.documents.port import (
 from atelier_common.documents.replacing import Shape, shape, together
 from atelier_common.errors import Unavailable
 
-DRIVERS = ("motor", "pymongo")
+DRIVERS = ("pymongo", "motor")
 _SEPARATOR = "\x1f"
 _BEHIND_SEPARATOR = "\x20"
 _NOW = {"$toLong": "$$NOW"}
@@ -55,7 +55,7 @@ _CLOSES_SECONDS = 2.0
 
 
 def connect(address: str, database: str, driver: str | None = None, **options: Any) -> "MongoDocuments":
-    """Documents in ``database`` at a ``mongodb://`` address. ``driver``: ``motor`` (default) or ``pymongo``.
+    """Documents in ``database`` at a ``mongodb://`` address. ``driver``: ``pymongo`` (default) or ``motor``.
 
     ``options`` go to the driver's client (time-outs, event listeners). Nothing is sent before the first call. Raises ValueError
     on another driver.
