@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit
-from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Replace, Write
+from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Replace
 from atelier_common.doorbell import Doorbell
 from atelier_common.errors import NotFound, Unavailable
 from atelier_common.eventstore.known import KnownVersions, Slot
@@ -170,25 +170,26 @@ class DocumentEventStore:
         try:
             with Appending(here) as appending:
                 for wave in _waves(commits):
-                    await self._learn_predecessors([commits[index] for index in wave])
-                    # A predecessor, once there, stays: looking first and inserting then leaves no gap in a stream.
-                    ready = [
-                        index
-                        for index in wave
-                        if _stream(commits[index]) not in refused and self._follows(commits[index])
-                    ]
-                    writes: list[Write] = [inserts[index] for index in ready]
-                    inserted = await self._documents.write(writes) if writes else []
-                    for index, is_new in zip(ready, inserted, strict=True):
-                        if is_new:
-                            outcomes[index] = Appended(commits[index])
-                            self._known.remember(_stream(commits[index]), commits[index].version)
-                            self._recent.remember(commits[index])
-                            appending.durable(commits[index].tenant, inserts[index].body)
+                    open_ones = [index for index in wave if _stream(commits[index]) not in refused]
+                    for index in await self._inserted(open_ones, commits, inserts):
+                        outcomes[index] = Appended(commits[index])
+                        appending.durable(commits[index].tenant, inserts[index].body)
                     refused |= {_stream(commits[index]) for index in wave if isinstance(outcomes[index], VersionTaken)}
         finally:
             self.appended.ring()
         return outcomes
+
+    async def _inserted(self, wave: Sequence[int], commits: Sequence[Commit], inserts: Sequence[Insert]) -> list[int]:
+        """Write these, each of another stream; which of them are in the log now."""
+        await self._learn_predecessors([commits[index] for index in wave])
+        # A predecessor, once there, stays: looking first and inserting then leaves no gap in a stream.
+        ready = [index for index in wave if self._follows(commits[index])]
+        outcomes = await self._documents.write([inserts[index] for index in ready]) if ready else []
+        taken = [index for index, is_new in zip(ready, outcomes, strict=True) if is_new]
+        for index in taken:
+            self._known.remember(_stream(commits[index]), commits[index].version)
+            self._recent.remember(commits[index])
+        return taken
 
     def _follows(self, commit: Commit) -> bool:
         return self._known.reaches(_stream(commit), commit.version - 1)
