@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def side_by_side(
             for number, (title, where) in enumerate(
                 (
                     ("On real servers, houses of processes", [HOUSES]),
-                    ("On real servers, single parts", [f"--ignore={HOUSES}"]),
+                    ("On real servers, single parts", _single_parts()),
                 )
             )
         ]
@@ -79,6 +80,13 @@ def alone(arguments: Sequence[str], given: Environment | None = None) -> int:
     """One run of pytest; what it ended with. ``given``: what its environment has besides."""
     with _pytest(arguments, given) as running:
         return running.wait()
+
+
+def _single_parts() -> list[str]:
+    """The folders of tests, but that of the houses: by name, since pytest ignores none of those it looks in without being told."""
+    with Path("pyproject.toml").open("rb") as project:
+        folders: list[str] = tomllib.load(project)["tool"]["pytest"]["ini_options"]["testpaths"]
+    return [folder for folder in folders if folder != HOUSES]
 
 
 @contextmanager

@@ -24,7 +24,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    Path("pytest.ini").write_text("[pytest]\nmarkers =\n    servers: ask nobody\n    long: none\n")
+    Path("pyproject.toml").write_text(
+        f'[tool.pytest.ini_options]\ntestpaths = ["parts", "{HOUSES}"]\nmarkers = ["servers: ask nobody", "long: none"]\n'
+    )
+    Path("parts").mkdir()
     Path(HOUSES).mkdir()
     Path(HOUSES, "test_houses.py").write_text(
         "import os, pytest\npytestmark = pytest.mark.servers\n"
@@ -32,8 +35,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     )
 
     def both(plain: str, on_servers: str) -> tuple[int, str]:
-        Path("test_plain.py").write_text(plain)
-        Path("test_servers.py").write_text(f"import pathlib, pytest\npytestmark = pytest.mark.servers\n{on_servers}")
+        Path("parts", "test_plain.py").write_text(plain)
+        Path("parts", "test_servers.py").write_text(
+            f"import pathlib, pytest\npytestmark = pytest.mark.servers\n{on_servers}"
+        )
         code = side_by_side(["-q"], [], told())
         assert Path("stopped").exists()
         return code, capfd.readouterr().out
@@ -60,7 +65,7 @@ def test_a_failure_beside_servers_fails_both(run: Run) -> None:
 def test_a_failure_on_servers_that_stays_fails_both(run: Run) -> None:
     code, said = run("def test_one(): pass", "def test_two(): assert False")
     assert code == 1
-    assert said.endswith("Tests that failed alone too: test_servers.py::test_two\n")
+    assert said.endswith("Tests that failed alone too: parts/test_servers.py::test_two\n")
 
 
 def test_what_failed_on_servers_and_passes_with_nothing_beside_it_is_named(run: Run) -> None:
@@ -69,7 +74,7 @@ def test_what_failed_on_servers_and_passes_with_nothing_beside_it_is_named(run: 
     )
     code, said = run("def test_one(): pass", fails_once)
     assert code == 0
-    assert said.endswith("Tests that failed beside the other tests and passed alone: test_servers.py::test_two\n")
+    assert said.endswith("Tests that failed beside the other tests and passed alone: parts/test_servers.py::test_two\n")
 
 
 def test_many_failures_on_servers_are_not_looked_at_again(run: Run) -> None:
