@@ -76,6 +76,7 @@ def test_a_week_is_planned_on_the_cadence_repaired_on_an_event_and_published_at_
     weeks = until(lambda: two_weeks(in_rounds))
     assert weeks == [school.WEEK, FOLLOWING_WEEK]
     assert in_rounds.document(week=FOLLOWING_WEEK)["proposed"]["reason"] == "cadence"
+    in_rounds.settle()
     assert in_rounds.verify()["clean"]
 
 

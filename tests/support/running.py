@@ -210,6 +210,20 @@ def until(look: Callable[[], Found]) -> Found:
     return found
 
 
+def until_it_holds(look: Callable[[], object]) -> None:
+    """Until nothing that ``look`` asserts fails any more. Fails as it does where that takes longer than a minute."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            look()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(0.05)
+
+
 @contextmanager
 def running(folder: Path, now: int = school.SATURDAY_BEFORE) -> Iterator[System]:
     """Start an Atelier on a folder, and stop it when the block ends. Its clock moves only when told."""

@@ -1,7 +1,6 @@
 """The gRPC kit, by a real client over a socket."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,8 @@ class Echo:
                 return said(str(tracing.current_traceparent()))
             case "slow":
                 await asyncio.sleep(0.3)
+            case "never":
+                await asyncio.Event().wait()
             case "own refusal":
                 await context.abort(grpc.StatusCode.OUT_OF_RANGE, "said by hand")
             case "time left of my neighbour":
@@ -159,7 +160,7 @@ async def test_a_streaming_servicer_knows_its_caller_too(house: House) -> None:
 
 async def test_a_call_without_a_token_is_refused(house: House) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await do(house.bare_channel())(said("who"), timeout=2)
+        await do(house.bare_channel())(said("who"), timeout=30)
     assert isinstance(error_of(refused.value), Unauthenticated)
     assert house.echo.calls == 0
 
@@ -191,17 +192,15 @@ async def test_a_call_with_too_little_time_left_is_not_begun(tmp_path: Path) -> 
 
 
 async def test_the_kits_client_sets_a_deadline_on_every_call(house: House) -> None:
-    begun = time.monotonic()
     with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"), neighbour_errors():
-        await do(house.channel(timeout=0.1))(said("slow"))
-    assert time.monotonic() - begun < 0.3
-    assert 1.0 < float((await do(house.channel(timeout=2.0))(said("time left"))).value) < 2.2
+        await do(house.channel(timeout=0.1))(said("never"))
+    assert 20.0 < float((await do(house.channel(timeout=30.0))(said("time left"))).value) < 30.2
 
 
 async def test_a_call_made_while_one_is_served_gets_no_more_time_than_is_left(house: House) -> None:
     house.echo.neighbour = do(house.channel(timeout=60.0))
-    left = await do(house.channel(timeout=1.5))(said("time left of my neighbour"))
-    assert 0.5 < float(left.value) < 1.7
+    left = await do(house.channel(timeout=30.0))(said("time left of my neighbour"))
+    assert 20.0 < float(left.value) < 30.2
 
 
 async def test_an_error_arrives_as_the_error_that_was_raised(house: House) -> None:
@@ -296,12 +295,12 @@ async def test_no_other_error_is_tried_again_even_where_it_is(house: House) -> N
 async def test_health_answers_per_service_without_a_token(house: House) -> None:
     stub = health_pb2_grpc.HealthStub(house.bare_channel())
     serving = health_pb2.HealthCheckResponse.SERVING
-    assert (await stub.Check(health_pb2.HealthCheckRequest(service=NAME), timeout=2)).status == serving
+    assert (await stub.Check(health_pb2.HealthCheckRequest(service=NAME), timeout=30)).status == serving
     await house.server.set_serving(NAME, False)
-    answer = await stub.Check(health_pb2.HealthCheckRequest(service=NAME), timeout=2)
+    answer = await stub.Check(health_pb2.HealthCheckRequest(service=NAME), timeout=30)
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.Check(health_pb2.HealthCheckRequest(service="atelier.other"), timeout=2)
+        await stub.Check(health_pb2.HealthCheckRequest(service="atelier.other"), timeout=30)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -314,11 +313,11 @@ async def test_reflection_lists_the_services_to_whoever_has_a_token(house: House
     )
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        [answer async for answer in method(iter([request]), timeout=2)]
+        [answer async for answer in method(iter([request]), timeout=30)]
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
     metadata = (("authorization", f"Bearer {house.token()}"),)
-    [answer] = [answer async for answer in method(iter([request]), timeout=2, metadata=metadata)]
+    [answer] = [answer async for answer in method(iter([request]), timeout=30, metadata=metadata)]
     names = [service.name for service in answer.list_services_response.service]
     assert NAME in names
     assert "grpc.health.v1.Health" in names

@@ -54,7 +54,7 @@ def run(endpoint: str, spans: int, seconds: float = 0.0, **settings: str) -> tup
 def test_traces_metrics_and_logs_arrive_and_no_exceptions_text() -> None:
     with collecting() as collector:
         took, _ = run(collector.endpoint, 10)
-    assert took < 2.0
+    assert took < 8.0
     assert [(one.service, one.name, one.attributes) for one in collector.spans] == [
         ("atelier-test", "command.execute", {"atelier.tenant": "north"})
     ] * 10
@@ -76,6 +76,6 @@ def test_a_collector_that_is_away_is_never_in_the_way(answers: bool) -> None:
         # More than the queue holds, and metrics that fall due all the while.
         took, logged = run(endpoint, 4_000, 3.0, OTEL_METRIC_EXPORT_INTERVAL="500")
     # The SDK's own end would try for ten seconds with each batch that is left.
-    assert took < 5.0
+    assert took < 8.0
     complaints = [line for line in logged.splitlines() if line.startswith(("opentelemetry", "urllib3", "atelier.tele"))]
     assert len(complaints) == 1 and complaints[0].startswith("atelier.telemetry telemetry does not reach its collector")
