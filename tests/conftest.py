@@ -28,6 +28,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("start", ways, indirect=True, scope="session")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker("whole")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who shares the one system for everybody comes last: it lives until the session ends, and at rest its processes still take time
     from whatever runs beside it."""

@@ -1,4 +1,7 @@
-"""The tests on real servers beside all others: those wait for servers and processes, these for nothing but their own processor."""
+"""The tests on real servers beside all others: those wait for servers and processes, these for nothing but their own processor.
+
+Three runs at once, dealt so that they end about together: as long as all of them go on, no processor stands still.
+"""
 
 import json
 import os
@@ -15,10 +18,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 HOUSES = "tests"
-"""The folder of the tests on whole systems. On real servers these are houses of processes, which wait for one another, for leases and
-for what they were told to break; the tests of single parts have something to do meanwhile.
+"""The folder of the tests on whole systems, all of which are marked so. On real servers these are houses of processes, which wait for
+one another, for leases and for what they were told to break; the others have something to do meanwhile.
 """
 _PLAIN, _ON_SERVERS = "not servers and not long", "servers and not long"
+_EITHER = "not long and (servers and not whole or whole and not servers)"
 _LOOKS_EVERY = 0.2
 _FEW = 4
 """So many failures may be the machine's; more of them are not, and looking again would only take time."""
@@ -42,22 +46,23 @@ def side_by_side(
 ) -> int:
     """Three runs of pytest at once, the output of one whole after that of the other; what the worst of them ended with.
 
-    One without servers, and on servers one of houses of processes and one of everything else. ``common`` is what all are told,
-    ``on_servers`` what only those on servers are; ``servers`` starts what both share, and gives the environment that names it.
-    Where they fail in a few tests these are run once more when nothing else is: such a test asks seven processes and three servers
-    something within a time, and a machine that had too much to do at that moment must not fail it. What only then passed is named
-    at the end.
+    One of single parts without servers; one of houses of processes on servers; and one of single parts on servers, which takes half
+    as long, and then of whole systems in one process. ``common`` is what all are told, ``on_servers`` what the last two are besides;
+    ``servers`` starts what both share, and gives the environment that names it. Where these two fail in a few tests those are run
+    once more when nothing else is: such a test asks seven processes and three servers something within a time, and a machine that
+    had too much to do at that moment must not fail it. What only then passed is named at the end.
     """
+    parts = _single_parts()
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="atelier-tests-")))
-        plain = opened.enter_context(_pytest([*common, "-m", _PLAIN]))
+        plain = opened.enter_context(_pytest([*common, *parts, "-m", _PLAIN]))
         given = opened.enter_context(servers) if servers is not None else {}
         beside = [
-            opened.enter_context(_beside(title, [*common, *on_servers, *where], given, folder / str(number)))
-            for number, (title, where) in enumerate(
+            opened.enter_context(_beside(title, [*common, *on_servers, *which], given, folder / str(number)))
+            for number, (title, which) in enumerate(
                 (
-                    ("On real servers, houses of processes", [HOUSES]),
-                    ("On real servers, single parts", _single_parts()),
+                    ("On real servers, houses of processes", [HOUSES, "-m", _ON_SERVERS]),
+                    ("On real servers, single parts; then whole systems without", [*parts, HOUSES, "-m", _EITHER]),
                 )
             )
         ]
@@ -83,7 +88,7 @@ def alone(arguments: Sequence[str], given: Environment | None = None) -> int:
 
 
 def _single_parts() -> list[str]:
-    """The folders of tests, but that of the houses: by name, since pytest ignores none of those it looks in without being told."""
+    """The folders of tests, but that of whole systems: by name, since pytest ignores none of those it looks in without being told."""
     with Path("pyproject.toml").open("rb") as project:
         folders: list[str] = tomllib.load(project)["tool"]["pytest"]["ini_options"]["testpaths"]
     return [folder for folder in folders if folder != HOUSES]
@@ -95,7 +100,7 @@ def _beside(title: str, arguments: Sequence[str], given: Environment, folder: Pa
     cache = folder / "cache"
     with (
         (folder / "output").open("w+b") as output,
-        _pytest([*arguments, "-m", _ON_SERVERS, "-o", f"cache_dir={cache}"], given, output) as running,
+        _pytest([*arguments, "-o", f"cache_dir={cache}"], given, output) as running,
     ):
         yield _Beside(title, running, output, cache)
 

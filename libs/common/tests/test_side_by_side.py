@@ -20,18 +20,22 @@ def told() -> Iterator[Environment]:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Plain tests and tests of single parts on servers, in an empty project with one house; the exit code, and what was said."""
+    """Plain tests and tests on servers of single parts, in a project with one house and one system in one process; the exit code,
+    and what was said.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     Path("pyproject.toml").write_text(
-        f'[tool.pytest.ini_options]\ntestpaths = ["parts", "{HOUSES}"]\nmarkers = ["servers: ask nobody", "long: none"]\n'
+        f'[tool.pytest.ini_options]\ntestpaths = ["parts", "{HOUSES}"]\nmarkers = ["servers: ask nobody", "long: none", "whole: all"]\n'
     )
     Path("parts").mkdir()
     Path(HOUSES).mkdir()
-    Path(HOUSES, "test_houses.py").write_text(
-        "import os, pytest\npytestmark = pytest.mark.servers\n"
+    Path(HOUSES, "test_whole.py").write_text(
+        "import os, pytest\npytestmark = pytest.mark.whole\n"
+        "@pytest.mark.servers\n"
         "def test_house(): assert os.environ['WHERE'] == 'here' and not os.path.exists('stopped')\n"
+        "def test_in_one_process(): pass\n"
     )
 
     def both(plain: str, on_servers: str) -> tuple[int, str]:
@@ -50,9 +54,9 @@ def test_every_test_is_run_once_and_all_is_said(run: Run) -> None:
     code, said = run("def test_one(): pass\ndef test_two(): pass", "def test_three(): pass\ndef test_four(): pass")
     assert code == 0
     plain, houses, parts = said.split("\nOn real servers, ")
-    assert "2 passed, 3 deselected" in plain
-    assert houses.startswith("houses of processes:\n") and "1 passed in" in houses
-    assert parts.startswith("single parts:\n") and "2 passed, 2 deselected" in parts
+    assert "2 passed, 2 deselected" in plain
+    assert houses.startswith("houses of processes:\n") and "1 passed, 1 deselected" in houses
+    assert parts.startswith("single parts; then whole systems without:\n") and "3 passed, 3 deselected" in parts
     assert "Once more" not in said
 
 
