@@ -16,7 +16,7 @@ TOPIC = "notes.note"
 OTHER_TOPIC = "notes.folder"
 GROUP = "readers"
 OTHER_GROUP = "printers"
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 
 
 def messages(key: str, first: int, last: int) -> list[Message]:
