@@ -1,7 +1,7 @@
 """The document port on a server of the MongoDB protocol: the one module that imports a driver.
 
-Either PyMongo's own asyncio client or motor carries it (``ATELIER_MONGO_DRIVER``); both are used through what they share. A
-document is stored as it is, with ``_id`` = tenant and id, its ``_tenant``, and ``_wrote``, which names the write that made it.
+Either PyMongo's own asyncio client or motor carries it (``ATELIER_MONGO_DRIVER``); both are used through what they share. How a
+document is stored stands in ``mongo_form.py``, how many are written together in ``writing_together.py``.
 
 Reads are the primary's and majority's, writes majority's and in the journal, retried by nobody but the kernel, which looks up
 what became of them; all of a client's calls run in one causally consistent session, so that its reads never go back in time.
@@ -18,36 +18,34 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from atelier_common.documents.joining import JoinedInserts
-from atelier_common.documents.port import (
-    Below,
-    Body,
-    Delete,
-    Documents,
-    Guard,
-    Insert,
-    Past,
-    Replace,
-    ServerTime,
-    Write,
+from atelier_common.documents.mongo_form import (
+    BEHIND_SEPARATOR,
+    ID,
+    SEPARATOR,
+    TENANT,
+    WROTE,
+    apart,
+    asks_the_time,
+    body_of,
+    filter_of,
+    id_of,
+    key_of,
+    stored,
+    timed,
 )
-from atelier_common.documents.replacing import Shape, shape, together
+from atelier_common.documents.port import Body, Delete, Documents, Insert, Replace, Write
+from atelier_common.documents.replacing import Replacing
+from atelier_common.documents.writing_together import WritingTogether
 from atelier_common.errors import Unavailable
 
 DRIVERS = ("pymongo", "motor")
-_SEPARATOR = "\x1f"
-_BEHIND_SEPARATOR = "\x20"
-_NOW = {"$toLong": "$$NOW"}
-"""The server's clock in milliseconds UTC."""
-_ID, _TENANT, _WROTE = "_id", "_tenant", "_wrote"
 _DUPLICATE_KEY = 11000
-_WRITES_AT_ONCE = 500
 _ALONE_AT_ONCE = 16
 _IDS_AT_ONCE = 1000
 _ANSWERS_AT_ONCE = 1000
@@ -97,6 +95,7 @@ class MongoDocuments:
         self._name = uuid.uuid4().hex[:12]
         self._numbers = itertools.count(1)
         self._joined = JoinedInserts(self._insert_together)
+        self._together = WritingTogether(self, self._write_one)
 
     async def close(self) -> None:
         """End the session and close the connections. A server that does not answer is told so no longer than two seconds."""
@@ -120,7 +119,7 @@ class MongoDocuments:
                 continue
             with _asking():
                 await self._database[collection].create_index(
-                    [(field, 1), (_TENANT, 1), ("_id", 1)],
+                    [(field, 1), (TENANT, 1), ("_id", 1)],
                     name=f"by_{field}",
                     partialFilterExpression={field: {"$exists": True}},
                     session=await self._in_session(),
@@ -129,13 +128,13 @@ class MongoDocuments:
     async def write(self, writes: Sequence[Write]) -> list[bool]:
         outcomes: list[bool] = []
         with _asking():
-            for together in _apart(writes):
+            for together in apart(writes):
                 outcomes += await self._write_together(together)
         return outcomes
 
     async def _write_together(self, writes: Sequence[Write]) -> list[bool]:
         """Writes to one collection, no two of one document: their order does not matter."""
-        plain = [write for write in writes if not isinstance(write, Delete) and not _asks_the_time(write)]
+        plain = [write for write in writes if not isinstance(write, Delete) and not asks_the_time(write)]
         if len(writes) > 1 and len(plain) == len(writes):
             return await self._write_bulk(plain)
         if len(plain) == 1 and isinstance(plain[0], Insert):
@@ -151,11 +150,11 @@ class MongoDocuments:
 
     async def _write_one(self, write: Write) -> bool:
         collection, session = self._database[write.collection], await self._in_session()
-        id = _key(write.tenant, write.id)
+        id = key_of(write.tenant, write.id)
         match write:
-            case Insert() if _asks_the_time(write):
-                absent = {"$eq": [{"$type": f"${_WROTE}"}, "missing"]}
-                made = {"$replaceWith": {"$cond": [absent, self._timed(write), "$$ROOT"]}}
+            case Insert() if asks_the_time(write):
+                absent = {"$eq": [{"$type": f"${WROTE}"}, "missing"]}
+                made = {"$replaceWith": {"$cond": [absent, timed(write, self._stored(write)), "$$ROOT"]}}
                 try:
                     done = await collection.update_one({"_id": id}, [made], upsert=True, session=session)
                 except DuplicateKeyError:
@@ -174,134 +173,54 @@ class MongoDocuments:
                     # It was there and did not meet the guard, or came into being meanwhile and may meet it.
                     return await self._replace(collection, session, write, upsert=False)
             case Delete():
-                done = await collection.delete_one(_filter(id, write.guard), session=session)
+                done = await collection.delete_one(filter_of(id, write.guard), session=session)
                 return bool(done.deleted_count == 1)
 
     async def _replace(self, collection: Any, session: Any, write: Replace, *, upsert: bool) -> bool:
-        wanted = _filter(_key(write.tenant, write.id), write.guard)
-        if _asks_the_time(write):
+        wanted = filter_of(key_of(write.tenant, write.id), write.guard)
+        if asks_the_time(write):
             done = await collection.update_one(
-                wanted, [{"$replaceWith": self._timed(write)}], upsert=upsert, session=session
+                wanted, [{"$replaceWith": timed(write, self._stored(write))}], upsert=upsert, session=session
             )
         else:
             done = await collection.replace_one(wanted, self._stored(write), upsert=upsert, session=session)
         return done.matched_count == 1 or done.upserted_id is not None
 
     async def _write_bulk(self, writes: Sequence[Insert | Replace]) -> list[bool]:
-        """As few commands as can be; what each write came to is told by the counts, by errors, or by who wrote the documents."""
-        stored = [self._stored(write) for write in writes]
-        outcomes = [False] * len(writes)
-        alike: dict[Shape, list[int]] = {}
-        each: list[int] = []
-        for place, write in enumerate(writes):
-            common = shape(write.guard) if isinstance(write, Replace) else None
-            if common is None:
-                each.append(place)
-            else:
-                alike.setdefault(common, []).append(place)
-        absent: list[int] = []
-        for places in alike.values():
-            absent += await self._replace_together(writes, stored, places, outcomes)
-        if absent:
-            await self._bulk(writes, stored, absent, outcomes, as_inserts=True)
-        if each:
-            await self._bulk(writes, stored, each, outcomes)
-        return outcomes
+        return await self._together.write(writes, [self._stored(write) for write in writes])
 
-    async def _replace_together(
-        self, writes: Sequence[Insert | Replace], stored: Sequence[Body], places: Sequence[int], outcomes: list[bool]
-    ) -> list[int]:
-        """Replace what is there and meets its guard; returns the places of what is not there and has to be inserted."""
-        collection, session = self._database[writes[0].collection], await self._in_session()
-        guards: list[Guard] = [write.guard if isinstance(write, Replace) else {} for write in writes]
-        left, missing = list(places), list[int]()
-        while left:
-            part = next(together(stored, guards, left))
-            left = left[len(part.places) :]
-            done = await collection.update_many(part.filter, part.pipeline, session=session)
-            if done.matched_count == len(part.places):
-                for place in part.places:
-                    outcomes[place] = True
-                continue
-            there = await self._find_out(writes, stored, part.places, done.matched_count, outcomes)
-            missing += [place for place in part.places if stored[place]["_id"] not in there]
-            if not there and left:
-                # All of these are new; so may be the others, and then there is nothing to replace.
-                there = set(await self._who_is_there(writes[0].collection, [stored[place]["_id"] for place in left]))
-                missing += [place for place in left if stored[place]["_id"] not in there]
-                left = [place for place in left if stored[place]["_id"] in there]
-        return [place for place in missing if isinstance(write := writes[place], Replace) and write.upsert]
-
-    async def _who_is_there(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
-        """Of these documents those that exist, each with the write that made it."""
-        found = await self._all(collection, {"_id": {"$in": list(keys)}}, (_WROTE,))
-        return {document["_id"]: document[_WROTE] for document in found}
-
-    async def _bulk(
-        self,
-        writes: Sequence[Insert | Replace],
-        stored: Sequence[Body],
-        places: Sequence[int],
-        outcomes: list[bool],
-        *,
-        as_inserts: bool = False,
-    ) -> None:
-        """One command for each place, sent together. What the server refuses for its id may still be a replace."""
-        # In one order for everybody: of two bulks that cross in the same documents a server would break one off.
-        places = sorted(places, key=lambda place: str(stored[place][_ID]))
-        commands = [InsertOne(stored[n]) if as_inserts else _command(writes[n], stored[n]) for n in places]
-        refused: set[int] = set()
+    async def insert_all(self, collection: str, documents: Sequence[Body]) -> set[int]:
+        """Insert each by itself; the places of those whose ids exist. For :class:`WritingTogether`, as what follows."""
         try:
-            done = await self._database[writes[0].collection].bulk_write(
-                commands, ordered=False, session=await self._in_session()
-            )
-            counts: Mapping[str, Any] = done.bulk_api_result
+            await self._database[collection].insert_many(documents, ordered=False, session=await self._in_session())
         except BulkWriteError as error:
-            counts = error.details
-            failures = counts["writeErrors"]
-            if counts.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failures):
+            failures = error.details["writeErrors"]
+            if error.details.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failures):
                 raise
-            refused = {places[one["index"]] for one in failures}
-        applied = sum(counts[name] for name in ("nInserted", "nMatched", "nUpserted"))
-        taken = [place for place in places if place not in refused]
-        for place in refused:
-            write = writes[place]
-            outcomes[place] = isinstance(write, Replace) and await self._write_one(write)
-        if applied < len(taken):
-            await self._find_out(writes, stored, taken, applied, outcomes)
-        else:
-            for place in taken:
-                outcomes[place] = True
+            return {one["index"] for one in failures}
+        return set()
 
-    async def _find_out(
-        self,
-        writes: Sequence[Insert | Replace],
-        stored: Sequence[Body],
-        places: Sequence[int],
-        applied: int,
-        outcomes: list[bool],
-    ) -> set[str]:
-        """Which of these replaces met their guards: those whose documents say that we wrote them. Returns whose documents exist.
+    async def replace_all(self, collection: str, replacing: Replacing) -> int:
+        """How many of them were there and met their guards."""
+        session = await self._in_session()
+        done = await self._database[collection].update_many(replacing.filter, replacing.pipeline, session=session)
+        return int(done.matched_count)
 
-        Raises Unavailable where others wrote over some of them before we looked: then nobody can tell.
-        """
-        held = await self._who_is_there(writes[0].collection, [stored[place]["_id"] for place in places])
-        for place in places:
-            outcomes[place] = held.get(stored[place]["_id"]) == stored[place][_WROTE]
-        if sum(outcomes[place] for place in places) != applied:
-            raise Unavailable("others wrote the same documents meanwhile, so it is not known which writes were applied")
-        return set(held)
+    async def who_wrote(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
+        """Of these documents those that exist, each with the write that made it."""
+        found = await self._all(collection, {ID: {"$in": list(keys)}}, (WROTE,))
+        return {document[ID]: document[WROTE] for document in found}
 
     async def find(self, tenant: str, collection: str, id: str) -> Body | None:
-        found = await self._find_raw(collection, [_key(tenant, id)])
-        return next((_body(document) for document in found.values()), None)
+        found = await self._find_raw(collection, [key_of(tenant, id)])
+        return next((body_of(document) for document in found.values()), None)
 
     async def find_many(self, tenant: str, collection: str, ids: Iterable[str]) -> dict[str, Body]:
-        wanted = [_key(tenant, id) for id in dict.fromkeys(ids)]
+        wanted = [key_of(tenant, id) for id in dict.fromkeys(ids)]
         found: dict[str, Body] = {}
         for start in range(0, len(wanted), _IDS_AT_ONCE):
             for key, document in (await self._find_raw(collection, wanted[start : start + _IDS_AT_ONCE])).items():
-                found[_id(key)] = _body(document)
+                found[id_of(key)] = body_of(document)
         return found
 
     async def _find_raw(self, collection: str, keys: Sequence[str]) -> dict[str, Body]:
@@ -311,7 +230,7 @@ class MongoDocuments:
             found = await self._all(collection, {"_id": keys[0]}, limit=1)
         else:
             found = await self._all(collection, {"_id": {"$in": list(keys)}})
-        return {document[_ID]: document for document in found}
+        return {document[ID]: document for document in found}
 
     async def scan(
         self,
@@ -328,17 +247,17 @@ class MongoDocuments:
         direction = -1 if descending else 1
         wanted: dict[str, Any]
         if field == "_id":
-            first, behind = f"{tenant}{_SEPARATOR}{low or ''}", f"{tenant}{_BEHIND_SEPARATOR}"
-            last = {"$lt": behind} if high is None else {"$lte": _key(tenant, high)}
+            first, behind = f"{tenant}{SEPARATOR}{low or ''}", f"{tenant}{BEHIND_SEPARATOR}"
+            last = {"$lt": behind} if high is None else {"$lte": key_of(tenant, high)}
             wanted, order = {"_id": {"$gte": first, **last}}, [("_id", direction)]
         else:
             bounds = {"$exists": True, "$ne": None}
             bounds |= {} if low is None else {"$gte": low}
             bounds |= {} if high is None else {"$lte": high}
-            wanted = {field: low if low is not None and low == high else bounds, _TENANT: tenant}
+            wanted = {field: low if low is not None and low == high else bounds, TENANT: tenant}
             order = [(field, direction), ("_id", direction)]
         found = await self._all(collection, wanted, order=order, limit=limit)
-        return [(_id(document["_id"]), _body(document)) for document in found]
+        return [(id_of(document["_id"]), body_of(document)) for document in found]
 
     async def _all(
         self,
@@ -377,78 +296,7 @@ class MongoDocuments:
         return self._session
 
     def _stored(self, write: Insert | Replace) -> Body:
-        return {
-            **write.body,
-            "_id": _key(write.tenant, write.id),
-            _TENANT: write.tenant,
-            _WROTE: f"{self._name}{next(self._numbers)}",
-        }
-
-    def _timed(self, write: Insert | Replace) -> dict[str, Any]:
-        """The document as an expression in which the server fills in its own time."""
-        document = self._stored(write)
-        times = {name: value.plus for name, value in write.body.items() if isinstance(value, ServerTime)}
-        said = {name: value for name, value in document.items() if name not in times}
-        return {"$mergeObjects": [{"$literal": said}, {name: {"$add": [_NOW, plus]} for name, plus in times.items()}]}
-
-
-def _key(tenant: str, id: str) -> str:
-    return f"{tenant}{_SEPARATOR}{id}"
-
-
-def _id(key: str) -> str:
-    return key.partition(_SEPARATOR)[2]
-
-
-def _body(document: Body) -> Body:
-    """What the kernel stored, from a document that is nobody else's."""
-    for name in (_ID, _TENANT, _WROTE):
-        document.pop(name, None)
-    return document
-
-
-def _filter(key: str, guard: Guard) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"_id": key}
-    past: list[Any] = []
-    for name, value in guard.items():
-        if isinstance(value, Below):
-            wanted[name] = {"$not": {"$gte": value.value}}
-        elif isinstance(value, Past):
-            wanted[name] = {"$exists": True, "$ne": None}
-            past.append({"$lt": [f"${name}", _NOW]})
-        else:
-            wanted[name] = value
-    if past:
-        wanted["$expr"] = {"$and": past}
-    return wanted
-
-
-def _command(write: Insert | Replace, document: Body) -> Any:
-    if isinstance(write, Insert):
-        return InsertOne(document)
-    return ReplaceOne(_filter(document["_id"], write.guard), document, upsert=write.upsert)
-
-
-def _asks_the_time(write: Write) -> bool:
-    """Whether the server has to fill in its clock: then the write is an update by pipeline."""
-    return not isinstance(write, Delete) and any(isinstance(value, ServerTime) for value in write.body.values())
-
-
-def _apart(writes: Sequence[Write]) -> Iterator[list[Write]]:
-    """In order, in runs that may go out at once: one collection, one kind of outcome, each document once."""
-    run: list[Write] = []
-    ids: set[tuple[str, str]] = set()
-    for write in writes:
-        mixed = run and (
-            write.collection != run[0].collection or isinstance(write, Delete) != isinstance(run[0], Delete)
-        )
-        if run and (mixed or (write.tenant, write.id) in ids or len(run) == _WRITES_AT_ONCE):
-            yield run
-            run, ids = [], set()
-        run.append(write)
-        ids.add((write.tenant, write.id))
-    if run:
-        yield run
+        return stored(write, f"{self._name}{next(self._numbers)}")
 
 
 async def _in_a_thread(work: Callable[[], None]) -> None:
