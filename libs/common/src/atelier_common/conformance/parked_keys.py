@@ -13,6 +13,7 @@ from atelier_common.conformance.material import TENANT
 from atelier_common.conformance.notes import (
     COUNTED,
     TOPIC,
+    Noted,
     Reader,
 )
 from atelier_common.conformance.reading_world import OLDER_RELEASE, ReadingWorld
@@ -72,7 +73,8 @@ class ParkedKeysSuite(ReadingWorld):
 
     async def test_more_than_there_is_room_for_is_asked_of_the_owner(self) -> None:
         await self.park_counted()
-        await self.notes.note("note/a", *(f"{number}" for number in range(4, 304)))
+        for first in range(4, 304, 10):
+            await self.notes.write("note/a", *(Noted(f"{number}") for number in range(first, first + 10)))
         await self.send("note/a")
         await self.reader.take_in()
         waiting = await Parking(self.reader.log.documents).waiting(TENANT, CONSUMER, "notes/note/a")
