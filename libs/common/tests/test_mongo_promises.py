@@ -10,7 +10,7 @@ from atelier_common.bus.memory import MemoryBus
 from atelier_common.clock import SimulatedClock
 from atelier_common.commands import Request
 from atelier_common.commit import Context
-from atelier_common.conformance.material import TENANT
+from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT
 from atelier_common.conformance.notes import START, registry
 from atelier_common.conformance.running_world import Note, note_decider, texts
 from atelier_common.documents.mongo import DRIVERS, MongoDocuments, connect
@@ -96,7 +96,7 @@ async def lead_a_service(documents: MongoDocuments) -> None:
             )
             accepted = await service.commands.execute(request)
             assert (await service.commands.execute(request)).repeated
-            await model.caught_up(TENANT, accepted.stream, accepted.version)
+            await model.caught_up(TENANT, accepted.stream, accepted.version, PATIENCE_SECONDS)
         assert await store.find_command(TENANT, "note/a", "c2")
         assert await store.head(TENANT) == len(await store.read_log(TENANT, 0)) == 3
         await service.idle()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from atelier_common.commit import MAX_BYTES, MAX_EVENTS, Commit
-from atelier_common.conformance.material import OTHER_TENANT, TENANT, append, commit, until, whole_log
+from atelier_common.conformance.material import OTHER_TENANT, PATIENCE_SECONDS, TENANT, append, commit, until, whole_log
 from atelier_common.errors import InvalidInput, NotFound
 from atelier_common.eventstore.port import Appended, EventStore, VersionTaken
 
@@ -174,7 +174,7 @@ class EventStoreSuite:
         assert await store.pending_since(TENANT) is None
         await append(store, *(commit(f"a/{number}", 1) for number in range(20)))
         await whole_log(store, TENANT, 20)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await store.pending_since(TENANT) is not None:
                 await asyncio.sleep(0.01)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from atelier_common.conformance.interruption import InterruptedDocuments
-from atelier_common.conformance.material import TENANT, until
+from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT, until
 from atelier_common.documents.port import SYSTEM, Documents, Replace
 from atelier_common.lease import LEASES, Lease, lead, not_newer_than
 
@@ -56,7 +56,7 @@ class LeaseSuite:
         assert await first.renew()
         ends = await self.expires()
 
-        await until(second.acquire, 10)
+        await until(second.acquire)
         taken_over = await self.expires() - LONG_MS
         assert taken_over >= ends
         assert (first.epoch, second.epoch) == (1, 2)
@@ -89,7 +89,7 @@ class LeaseSuite:
         assert await stale.acquire()
         paused_with = stale.epoch
         assert await self.documents.write([write(paused_with, 10)]) == [True]
-        await until(next_one.acquire, 10)
+        await until(next_one.acquire)
         assert await self.documents.write([write(next_one.epoch, 11), write(next_one.epoch, 12)]) == [True, True]
 
         assert await self.documents.write([write(paused_with, 11)]) == [False]
@@ -170,9 +170,9 @@ class LeaseSuite:
                 ended.set()
 
         task = asyncio.create_task(lead(self.lease("first", 300), work))
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), PATIENCE_SECONDS)
         assert await self.lease("first").acquire()
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -188,11 +188,11 @@ class LeaseSuite:
                 await asyncio.sleep(0.1)
 
         task = asyncio.create_task(lead(self.lease("first", 300), work))
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), PATIENCE_SECONDS)
         assert await self.lease("first").acquire()
-        await asyncio.wait_for(ending.wait(), 10)
+        await asyncio.wait_for(ending.wait(), PATIENCE_SECONDS)
         task.cancel()
-        await asyncio.wait({task}, timeout=10)
+        await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
         assert task.cancelled()
 
 

@@ -11,7 +11,8 @@ from atelier_common.eventstore.port import Appended, EventStore
 
 TENANT = "north"
 OTHER_TENANT = "south"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
+"""Shorter than any lease that is not to run out in a test. Nothing takes so long but on a machine that has too much to do."""
 
 
 def commit(

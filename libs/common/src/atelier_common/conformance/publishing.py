@@ -14,7 +14,7 @@ import pytest
 
 from atelier_common import ingested
 from atelier_common.bus.envelope import NOTHING, decode
-from atelier_common.conformance.material import OTHER_TENANT, TENANT, append, until
+from atelier_common.conformance.material import OTHER_TENANT, PATIENCE_SECONDS, TENANT, append, until
 from atelier_common.conformance.notes import (
     COUNTED,
     FOLDER_TOPIC,
@@ -320,7 +320,7 @@ class PublishingSuite:
                 await self.notes.note("note/a", "2", "3")
                 await self.published(fresh)
                 with pytest.raises(LeadershipLost):
-                    await asyncio.wait_for(asyncio.shield(old), 10)
+                    await asyncio.wait_for(asyncio.shield(old), PATIENCE_SECONDS)
                 await fresh.follower.save()
         found = await self.notes.log.documents.find(TENANT, "cursors", "publisher")
         assert found == {"position": 3, "epoch": 2}

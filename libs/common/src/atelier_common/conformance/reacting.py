@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from atelier_common.commit import RecordedEvent
-from atelier_common.conformance.material import TENANT, append, until
+from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT, append, until
 from atelier_common.conformance.material import commit as make_commit
 from atelier_common.conformance.notes import Noted
 from atelier_common.conformance.running_world import (
@@ -94,7 +94,7 @@ class ReactingSuite(RunningWorld):
             held = await self.cursor(CURSOR)
             documents.resume.set()
             with pytest.raises(LeadershipLost):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await zombie
         assert await self.cursor(CURSOR) == held
         assert await self.copies("a") == ["1", "2"]

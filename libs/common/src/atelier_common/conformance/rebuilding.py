@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from atelier_common.conformance.material import OTHER_TENANT, TENANT, until
+from atelier_common.conformance.material import OTHER_TENANT, PATIENCE_SECONDS, TENANT, until
 from atelier_common.conformance.notes import Counted, Doodled, Noted
 from atelier_common.conformance.running_world import OLDER, RunningWorld, arrived, come_to, following, texts
 from atelier_common.documents.port import SYSTEM, Documents, Insert, Replace, Write
@@ -89,7 +89,7 @@ class RebuildingSuite(RunningWorld):
                 finally:
                     done.set()
 
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 builds, _, *seen = await asyncio.gather(build(), write(), read(here), read(elsewhere))
             await self.idle(service)
             assert builds == [1, 2, 3]
@@ -122,7 +122,7 @@ class RebuildingSuite(RunningWorld):
             frozen = await length(model)
             stood = (await self.cursor("projection:texts.v1.0") or {})["position"]
             assert (frozen, stood) == (1, 1), "the build that is left must not run ahead of the one that comes"
-            waiting = asyncio.create_task(model.caught_up(TENANT, "note/a", 2))
+            waiting = asyncio.create_task(model.caught_up(TENANT, "note/a", 2, PATIENCE_SECONDS))
             documents.resume.set()
             await building
             await waiting
@@ -135,7 +135,7 @@ class RebuildingSuite(RunningWorld):
             elsewhere = ReadModel(texts(), self.log.documents, self.log.store, looks_every=0.0)
             await self.shows(elsewhere, 1)
             await service.rebuild("texts")
-            await elsewhere.caught_up(TENANT, "note/a", 1)
+            await elsewhere.caught_up(TENANT, "note/a", 1, PATIENCE_SECONDS)
             assert await length(elsewhere) == 1
 
             async def gone() -> bool:
@@ -143,7 +143,7 @@ class RebuildingSuite(RunningWorld):
 
             await until(gone)
             written = await self.notes.write("note/a", Noted("x"))
-            await elsewhere.caught_up(TENANT, "note/a", written.version)
+            await elsewhere.caught_up(TENANT, "note/a", written.version, PATIENCE_SECONDS)
             assert await length(elsewhere) == 2
 
     async def test_readers_have_time_to_follow_before_the_old_build_goes(self) -> None:
@@ -226,7 +226,7 @@ class RebuildingSuite(RunningWorld):
 
             await until(flipped)
             written = await self.notes.write("note/a", Noted("x"))
-            await model.caught_up(TENANT, "note/a", written.version)
+            await model.caught_up(TENANT, "note/a", written.version, PATIENCE_SECONDS)
             assert await length(model) == 3
         state = await self.log.documents.find(SYSTEM, STATES, "texts")
         assert state == {"version": 2, "build": 0, "collection": "texts.v2.0"}

@@ -12,7 +12,7 @@ import pytest
 from atelier_common.bus.memory import MemoryBus
 from atelier_common.commands import Commands
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
-from atelier_common.conformance.material import OTHER_TENANT, TENANT, append
+from atelier_common.conformance.material import OTHER_TENANT, PATIENCE_SECONDS, TENANT, append
 from atelier_common.conformance.material import commit as make_commit
 from atelier_common.conformance.notes import Counted, Doodled, Noted, Notes
 from atelier_common.conformance.running_world import (
@@ -125,7 +125,7 @@ class RunningSuite(RunningWorld):
                 assert after["a"]["watermark"] == head
                 documents.resume.set()
                 with pytest.raises(LeadershipLost):
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(PATIENCE_SECONDS):
                         await old
             assert await self.stored(fresh.collection) == after
             assert await self.cursor(fresh.follower.name) == {"position": head, "epoch": 2}
@@ -134,7 +134,7 @@ class RunningSuite(RunningWorld):
         await self.notes.note("note/a", "1")
         await self.apply_all(self.runner(), 2)
         with pytest.raises(LeadershipLost):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.runner().run(1)
         assert await self.cursor(CURSOR) == {"position": 1, "epoch": 2}
 
@@ -290,7 +290,7 @@ class RunningSuite(RunningWorld):
             for number in range(1, 4):
                 accepted = await self.notes.write("note/a", Noted("x"))
                 for model in (here, elsewhere):
-                    await model.caught_up(TENANT, "note/a", accepted.version)
+                    await model.caught_up(TENANT, "note/a", accepted.version, PATIENCE_SECONDS)
                     found = await model.get(TENANT, "a")
                     assert found is not None
                     assert found["length"] == number

@@ -13,7 +13,7 @@ from atelier_common.bus.memory import MemoryBus
 from atelier_common.clock import SimulatedClock
 from atelier_common.commands import Commands
 from atelier_common.commit import RecordedEvent
-from atelier_common.conformance.material import TENANT, until
+from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT, until
 from atelier_common.conformance.notes import START, Counted, Doodled, Log, Noted, Notes, registry
 from atelier_common.decider import Decider
 from atelier_common.documents.port import Body, Documents, Replace, Write
@@ -132,7 +132,7 @@ async def come_to(follower: Follower, position: int, tenant: str = TENANT) -> No
 
 
 async def arrived(event: asyncio.Event) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await event.wait()
 
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
-from atelier_common.conformance.material import append, commit, until
+from atelier_common.conformance.material import PATIENCE_SECONDS, append, commit, until
 from atelier_common.documents.port import Body, Documents
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.eventstore.layout import COMMITS, SEGMENTS
@@ -148,7 +148,7 @@ class SequencingSuite:
                     await self.drain(tenant)
                 await self.write(tenant, 6, 6)
                 paused.resume.set()
-                await asyncio.wait_for(stale, 10)
+                await asyncio.wait_for(stale, PATIENCE_SECONDS)
                 await self.drain(tenant)
                 await self.check(tenant, 6)
         assert pauses == 2 * 8

@@ -115,7 +115,7 @@ class TimersSuite:
         async def fired() -> bool:
             return await timers.fire_due() == 1
 
-        await until(fired, 10)
+        await until(fired)
         assert self.commanded.ids == ["t2", "t1"]
         assert self.commanded.calls == {"t1": 2, "t2": 1}
         assert await self.left() == []
