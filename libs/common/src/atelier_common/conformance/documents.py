@@ -180,6 +180,23 @@ class DocumentsSuite:
         assert await self.documents.find_many(TENANT, "things", ["1", "2"]) == {"1": {"n": 3}}
         assert await self.documents.write([]) == []
 
+    async def test_who_takes_a_document_for_new_and_is_wrong_replaces_it_as_the_guard_says(self) -> None:
+        for id, position in (("older", 1), ("newer", 9)):
+            await self._put(id, {"position": position})
+        ids = ("absent", "newer", "older")
+        writes = [
+            Replace(TENANT, "things", id, {"position": 5}, {"position": Below(5)}, upsert=True, likely_new=True)
+            for id in ids
+        ]
+        assert await self.documents.write(writes) == [True, False, True]
+        held = await self.documents.find_many(TENANT, "things", ids)
+        assert {id: body["position"] for id, body in held.items()} == {"absent": 5, "newer": 9, "older": 5}
+
+    async def test_what_is_taken_for_new_and_may_not_be_inserted_is_not(self) -> None:
+        writes = [Replace(TENANT, "things", id, {"at": 1}, likely_new=True) for id in ("1", "2")]
+        assert await self.documents.write(writes) == [False, False]
+        assert await self.documents.find_many(TENANT, "things", ("1", "2")) == {}
+
     async def test_an_upsert_inserts_what_is_absent_whatever_the_guard(self) -> None:
         write = Replace(TENANT, "things", "1", {"position": 5}, {"position": Below(5)}, upsert=True)
         assert await self.documents.write([write, write]) == [True, False]

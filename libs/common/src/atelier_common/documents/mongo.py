@@ -213,24 +213,22 @@ class MongoDocuments:
 
     async def find(self, tenant: str, collection: str, id: str) -> Body | None:
         found = await self._find_raw(collection, [key_of(tenant, id)])
-        return next((body_of(document) for document in found.values()), None)
+        return body_of(found[0]) if found else None
 
     async def find_many(self, tenant: str, collection: str, ids: Iterable[str]) -> dict[str, Body]:
-        wanted = [key_of(tenant, id) for id in dict.fromkeys(ids)]
+        wanted = {key_of(tenant, id): id for id in ids}
+        keys = list(wanted)
         found: dict[str, Body] = {}
-        for start in range(0, len(wanted), _IDS_AT_ONCE):
-            for key, document in (await self._find_raw(collection, wanted[start : start + _IDS_AT_ONCE])).items():
-                found[id_of(key)] = body_of(document)
+        for start in range(0, len(keys), _IDS_AT_ONCE):
+            for document in await self._find_raw(collection, keys[start : start + _IDS_AT_ONCE]):
+                id = wanted[document[ID]]
+                found[id] = body_of(document)
         return found
 
-    async def _find_raw(self, collection: str, keys: Sequence[str]) -> dict[str, Body]:
-        if not keys:
-            return {}
+    async def _find_raw(self, collection: str, keys: Sequence[str]) -> list[Body]:
         if len(keys) == 1:
-            found = await self._all(collection, {"_id": keys[0]}, limit=1)
-        else:
-            found = await self._all(collection, {"_id": {"$in": list(keys)}})
-        return {document[ID]: document for document in found}
+            return await self._all(collection, {"_id": keys[0]}, limit=1)
+        return await self._all(collection, {"_id": {"$in": list(keys)}})
 
     async def scan(
         self,

@@ -38,19 +38,23 @@ class WritingTogether:
     async def write(self, writes: Sequence[Insert | Replace], stored: Sequence[Body]) -> list[bool]:
         """The outcome of each. ``stored``: the documents as they are to be."""
         outcomes = [False] * len(writes)
+        new = [place for place, write in enumerate(writes) if isinstance(write, Insert) or _likely_new(write)]
+        if new:
+            await self._insert(writes, stored, new, outcomes)
         alike: dict[Shape, list[int]] = {}
-        new: list[int] = []
         for place, write in enumerate(writes):
-            if isinstance(write, Insert):
-                new.append(place)
-            elif (common := shape(write.guard)) is not None:
+            if isinstance(write, Insert) or outcomes[place]:
+                continue
+            if (common := shape(write.guard)) is not None:
                 alike.setdefault(common, []).append(place)
             else:
                 outcomes[place] = await self._alone(write)
+        missing: list[int] = []
         for places in alike.values():
-            new += await self._replace(writes, stored, places, outcomes)
-        if new:
-            await self._insert(writes, stored, new, outcomes)
+            missing += await self._replace(writes, stored, places, outcomes)
+        for place in await self._insert(writes, stored, missing, outcomes) if missing else ():
+            # It came into being since we looked, and may meet the guard.
+            outcomes[place] = await self._alone(writes[place])
         return outcomes
 
     async def _replace(
@@ -79,14 +83,14 @@ class WritingTogether:
 
     async def _insert(
         self, writes: Sequence[Insert | Replace], stored: Sequence[Body], places: Sequence[int], outcomes: list[bool]
-    ) -> None:
-        """What the server refuses for its id may still be a replace."""
+    ) -> list[int]:
+        """Returns the places of those that the server refused for their ids."""
         # In one order for everybody: of two bulks that cross in the same documents a server would break one off.
         places = sorted(places, key=lambda place: str(stored[place][ID]))
         refused = await self._server.insert_all(writes[0].collection, [stored[place] for place in places])
         for number, place in enumerate(places):
-            write = writes[place]
-            outcomes[place] = number not in refused or (isinstance(write, Replace) and await self._alone(write))
+            outcomes[place] = number not in refused
+        return [places[number] for number in refused]
 
     async def _find_out(
         self, collection: str, stored: Sequence[Body], places: Sequence[int], replaced: int, outcomes: list[bool]
@@ -101,3 +105,7 @@ class WritingTogether:
         if sum(outcomes[place] for place in places) != replaced:
             raise Unavailable("others wrote the same documents meanwhile, so it is not known which writes were applied")
         return set(held)
+
+
+def _likely_new(write: Replace) -> bool:
+    return write.likely_new and write.upsert
