@@ -85,20 +85,21 @@ class Commit:
     @classmethod
     def from_body(cls, tenant: str, stream: str, version: int, position: int, body: bytes | str) -> "Commit":
         raw = orjson.loads(body)
+        # In the order of the fields: naming each costs as much as reading it.
         return cls(
-            tenant=tenant,
-            stream=stream,
-            version=version,
-            events=tuple([StoredEvent(name, schema, data) for name, schema, data in raw["e"]]),
-            command_id=raw["c"],
-            request_hash=raw["h"],
-            result=raw["r"],
-            actor=raw["a"],
-            recorded_at=raw["t"],
-            correlation_id=raw["o"],
-            causation_ids=tuple(raw["b"]),
-            trace=raw["p"],
-            position=position,
+            tenant,
+            stream,
+            version,
+            tuple([StoredEvent(name, schema, data) for name, schema, data in raw["e"]]),
+            raw["c"],
+            raw["h"],
+            raw["r"],
+            raw["a"],
+            raw["t"],
+            raw["o"],
+            tuple(raw["b"]),
+            raw["p"],
+            position,
         )
 
 

@@ -38,20 +38,22 @@ class Opener:
         incarnation = await self._store.incarnation(tenant)
         opened: list[RecordedEvent | Unreadable] = []
         wanted: dict[str, bool] = {}
+        decode = self._registry.decode
         for commit in commits:
             for ordinal, stored in enumerate(commit.events):
-                if stored.type not in wanted:
-                    wanted[stored.type] = self.concerns(types, {stored.type})
-                if not wanted[stored.type]:
+                take = wanted.get(stored.type)
+                if take is None:
+                    take = wanted[stored.type] = self.concerns(types, {stored.type})
+                if not take:
                     continue
-                try:
-                    value = self._registry.decode(stored)
-                except UnknownEventType as error:
-                    opened.append(Unreadable(commit, error))
-                    break
                 # Every follower of a log meets the same commit; the first one's work serves them all.
                 known = commit.opened.get(ordinal)
                 if known is None or known.position != commit.position:
+                    try:
+                        value = decode(stored)
+                    except UnknownEventType as error:
+                        opened.append(Unreadable(commit, error))
+                        break
                     known = commit.opened[ordinal] = RecordedEvent(
                         incarnation,
                         tenant,
