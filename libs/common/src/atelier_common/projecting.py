@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
-from atelier_common.commit import Commit, RecordedEvent
+from atelier_common.applying import Applied, apply, by_key
+from atelier_common.commit import Commit
 from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Replace
 from atelier_common.errors import Unavailable, UnknownEventType
 from atelier_common.events import EventRegistry
@@ -15,14 +16,17 @@ from atelier_common.held_documents import HeldDocuments
 from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
 from atelier_common.projection import STATES, Projection, ReadModel
+from atelier_common.reading_ahead import ReadingAhead
 from atelier_common.telemetry import names, tracing
 from atelier_common.watching import LogWatch
 
 _TRIES = 100
 _PAGE = 1_000
-"""Commits that a build which nobody reads yet takes at once."""
+"""Commits that a build which nobody reads yet reads at once."""
+_AT_ONCE = 250
+"""Commits between two turns of the others: readers are answered and leases kept meanwhile."""
 _HELD_DOCUMENTS = 10_000
-_HELD_COMMITS = 50_000
+_HELD_COMMITS = 250_000
 """How much such a build applies in memory before it writes: a document that many events touch is written once for all of them."""
 
 
@@ -59,8 +63,12 @@ class ProjectionRunner:
         self._parked: dict[str, dict[str, int]] = {}
         self._unread: set[tuple[str, str]] = set()
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
-        self._unwritten: dict[str, Replace] = {}
+        self._unwritten: dict[str, Body] = {}
         """Of the stretch that is under way, by key: what has to be read here since the documents do not have it yet."""
+        self._absent: set[str] = set()
+        """Keys of this stretch that had no document when it was looked for."""
+        self._doubtful: set[str] = set()
+        """Keys that were stopped in this stretch."""
         self._handed_on: dict[str, int] = {}
         self._held = HeldDocuments(documents, self.collection, remembered=remembered)
         self._going_out: dict[str, tuple[int, tuple[Replace, ...]]] = {}
@@ -155,14 +163,15 @@ class ProjectionRunner:
 
     async def _apply_parked(self, tenant: str, commits: Sequence[Commit], key: str) -> None:
         try:
-            writes, failed = await self._apply(tenant, commits, only=key)
-            if failed:
-                raise failed[key]
+            applied = await self._apply(tenant, commits, only=key)
+            if applied.stopped:
+                raise applied.stopped[key][1]
+            writes = [self._replace(tenant, key, body) for key, body in applied.bodies.items()]
             await self._documents.write(writes)
             self._held.wrote(writes)
-        except Exception:
+        finally:
             self._recent.pop((tenant, key), None)
-            raise
+            self._absent.clear()
 
     async def _parked_keys(self, tenant: str) -> dict[str, int]:
         if tenant not in self._parked:
@@ -180,116 +189,86 @@ class ProjectionRunner:
                 self._recent.clear()
             try:
                 position = await self._go_through(tenant, commits)
-                writes = tuple(self._unwritten.values())
+                writes = tuple([self._replace(tenant, key, body) for key, body in self._unwritten.items()])
+                self._remember(tenant)
             except BaseException:
                 self._recent.clear()
                 raise
             finally:
-                self._unwritten = {}
+                self._unwritten, self._absent, self._doubtful = {}, set(), set()
             self._handed_on[tenant] = position
             self._going_out[tenant] = (position, writes)
             return Handled(position, writes)
 
     async def _go_through(self, tenant: str, commits: Sequence[Commit]) -> int:
         """Apply these commits and, where nobody reads this build, those that follow; returns the position of the last."""
-        taken, more = 0, True
-        while True:
-            taken += len(commits)
-            last = commits[-1].position
-            following: asyncio.Task[list[Commit]] | None = None
-            if more and not self._model.shows(self.collection) and taken < _HELD_COMMITS:
-                # The database looks for the next ones while these are applied.
-                following = asyncio.create_task(self._store.read_log(tenant, last, _PAGE))
-            try:
-                await self._take(tenant, commits)
-                if following is None or len(self._unwritten) >= _HELD_DOCUMENTS or not (commits := await following):
-                    return last
-                # Behind a short page is the end of the log, which would be chased for as long as somebody writes.
-                more = len(commits) == _PAGE
-            finally:
-                if following is not None:
-                    following.cancel()
+        position = commits[-1].position
+        if self._model.shows(self.collection):
+            await self._take(tenant, commits)
+            return position
+        ahead = ReadingAhead(self._store, tenant, position, _PAGE, _HELD_COMMITS - len(commits))
+        try:
+            while commits:
+                position = commits[-1].position
+                for start in range(0, len(commits), _AT_ONCE):
+                    # The database looks for the next ones meanwhile, and others of this process have their turn.
+                    ahead.ask()
+                    await asyncio.sleep(0)
+                    await self._take(tenant, commits[start : start + _AT_ONCE])
+                commits = await ahead.next() if len(self._unwritten) < _HELD_DOCUMENTS else []
+            return position
+        finally:
+            await ahead.close()
 
     async def _take(self, tenant: str, commits: Sequence[Commit]) -> None:
         attributes: tracing.Attributes = {names.PROJECTION: self.projection.name, names.COMMIT_COUNT: len(commits)}
         with tracing.batch_span(names.SPAN_PROJECT, (commit.trace for commit in commits), attributes):
-            writes, failed = await self._apply(tenant, commits, only=None)
-        self._unwritten.update((write.id, write) for write in writes)
-        for key in failed:
-            self._recent.pop((tenant, key), None)
-
-    async def _apply(
-        self, tenant: str, commits: Sequence[Commit], only: str | None
-    ) -> tuple[list[Replace], dict[str, Exception]]:
-        """The writes of a batch, and what stopped which key. ``only`` restricts it to one key, parked or not."""
+            applied = await self._apply(tenant, commits, only=None)
+        self._unwritten.update(applied.bodies)
+        self._doubtful.update(applied.stopped)
         parked = await self._parked_keys(tenant)
-        by_key: dict[str, list[RecordedEvent]] = {}
-        failed: dict[str, Exception] = {}
-        positions: dict[str, int] = {}
-        for opened in await self._opener.open(tenant, commits, self.projection.types):
-            if isinstance(opened, Unreadable):
-                # Which documents it would touch cannot be known; the key of its stream stands for them.
-                keys: Sequence[str] = (opened.commit.stream.partition("/")[2],)
-                for key in keys:
-                    if key not in parked and key not in failed and only in (None, key):
-                        failed[key], positions[key] = opened.error, opened.commit.position
-                continue
-            for key in self.projection.keys(opened):
-                # What stands before the event that parked a key may not be written yet, if the batch comes again.
-                if key == only or (only is None and opened.position < parked.get(key, opened.position + 1)):
-                    by_key.setdefault(key, []).append(opened)
-        documents = await self._load(tenant, list(by_key))
-        writes: list[Replace] = []
-        for key, events in by_key.items():
-            document, applied = documents[key], 0
-            held = document.get("watermark", 0) if document else 0
-            whole = (document, applied)
-            if events[0].position <= held:
-                self._held.doubt(tenant, key)
-            for event in events:
-                if event.position <= held or (key in failed and event.position >= positions[key]):
-                    continue
-                if event.position != applied:
-                    whole = (document, applied)
-                try:
-                    visible = None if document is None or document.get("deleted") else document
-                    document = self.projection.apply(visible, event, key)
-                except Exception as error:
-                    failed[key], positions[key] = error, event.position
-                    document, applied = whole  # a commit is applied whole or not at all
-                    break
-                applied = event.position
-            if applied:
-                body = (
-                    {"deleted": True, "watermark": applied} if document is None else {**document, "watermark": applied}
-                )
-                writes.append(Replace(tenant, self.collection, key, body, {"watermark": Below(applied)}, upsert=True))
-                self._remember(tenant, key, body)
-        if only is None:
-            for key, stopped_by in failed.items():
-                reason = f"{type(stopped_by).__name__} in {self.projection.name}"
-                await self._parking.park(
-                    tenant, ParkedKey(self.follower.name, key, reason, positions[key]), self._epoch
-                )
-                parked[key] = positions[key]
-        return writes, failed
+        for key, (position, error) in applied.stopped.items():
+            reason = f"{type(error).__name__} in {self.projection.name}"
+            await self._parking.park(tenant, ParkedKey(self.follower.name, key, reason, position), self._epoch)
+            parked[key] = position
 
-    async def _load(self, tenant: str, keys: Sequence[str]) -> dict[str, Body | None]:
+    async def _apply(self, tenant: str, commits: Sequence[Commit], only: str | None) -> Applied:
+        """What a batch makes of the documents, and what stopped which key. ``only`` restricts it to one key, parked or not."""
+        applied = Applied()
+        opened = await self._opener.open(tenant, commits, self.projection.types)
+        events = by_key(self.projection, opened, await self._parked_keys(tenant), only, applied)
+        apply(self.projection, events, await self._load(tenant, events), applied)
+        for key in applied.met_again:
+            self._held.doubt(tenant, key)
+        return applied
+
+    def _replace(self, tenant: str, key: str, body: Body) -> Replace:
+        newer = {"watermark": Below(body["watermark"])}
+        return Replace(tenant, self.collection, key, body, newer, upsert=True, likely_new=key in self._absent)
+
+    async def _load(self, tenant: str, keys: Iterable[str]) -> dict[str, Body | None]:
         loaded: dict[str, Body | None] = {}
         unknown: list[str] = []
         for key in keys:
             if key in self._unwritten:
-                loaded[key] = self._unwritten[key].body
+                loaded[key] = self._unwritten[key]
             elif (tenant, key) in self._recent:
                 loaded[key] = self._recent[(tenant, key)]
             else:
                 unknown.append(key)
-        found = await self._documents.find_many(tenant, self.collection, unknown) if unknown else {}
-        return loaded | {key: found.get(key) for key in unknown}
+        if unknown:
+            found = await self._documents.find_many(tenant, self.collection, unknown)
+            loaded.update((key, found.get(key)) for key in unknown)
+            self._absent.update(key for key in unknown if key not in found)
+        return loaded
 
-    def _remember(self, tenant: str, key: str, body: Body) -> None:
-        self._recent[(tenant, key)] = body
-        self._recent.move_to_end((tenant, key))
+    def _remember(self, tenant: str) -> None:
+        """What is about to be written need not be read again, but for keys that were stopped: another may put those right."""
+        for key, body in self._unwritten.items():
+            self._recent[(tenant, key)] = body
+            self._recent.move_to_end((tenant, key))
+        for key in self._doubtful:
+            self._recent.pop((tenant, key), None)
         most = self._remembered if self._model.shows(self.collection) else _HELD_DOCUMENTS
         while len(self._recent) > most:
             self._recent.popitem(last=False)
