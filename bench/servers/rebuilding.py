@@ -1,6 +1,7 @@
 """Rebuild a read model from a long log, while others read it.
 
-work        a log of ``--count`` events, two in a commit: 100,000 unless said, 1,000,000 for the figure that is asked for. A service that
+work        a log of ``--count`` events, two in a commit: 100,000 unless said, 1,000,000 for the figure that is asked for. It is written as
+            it lies after sequencing, in big inserts: through a sequencer a million would take longer than all the rest. A service that
             leads has a read model of it, one document for each of 5,000 streams; ``Service.rebuild`` builds it anew beside the one that is
             read. Meanwhile one task reads the model, a document at a time, a hundred times a second
 reference   a bare read of the log before: every commit's document by the bare driver in the order of ids, 500 at a time, its body
@@ -18,20 +19,22 @@ import orjson
 from atelier_common.bus.memory import MemoryBus
 from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit, RecordedEvent
-from atelier_common.documents.port import Body
+from atelier_common.documents.mongo import MongoDocuments
+from atelier_common.documents.port import Body, Insert, Write
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMITS
+from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_document, commit_id, segment_id
+from atelier_common.eventstore.sequencer import BATCH
 from atelier_common.projection import Projection, ReadModel
 from atelier_common.service import Service
 
 from bench.counting import NOTE, Added, registry
 from bench.measuring import Line
-from bench.servers.real import TENANT, Servers, bare_database, documents, on_servers, until_sequenced
+from bench.servers.real import TENANT, Servers, bare_database, documents, on_servers
 
 COUNT = 100_000
 EVENTS = 2
 STREAMS = 5_000
-_AT_ONCE = 250
+_AT_ONCE = BATCH
 _MODEL = "tally"
 
 
@@ -51,15 +54,13 @@ def _apply(document: Body | None, recorded: RecordedEvent, _key: str) -> Body:
 
 async def _measure(found: Servers, count: int) -> list[Line]:
     async with documents(found, "rebuild") as own, bare_database(found, "rebuild") as raw:
-        store = DocumentEventStore(own)
-        service = Service("bench", registry, store=store, documents=own, bus=MemoryBus(), clock=SystemClock())
-        model = service.project(Projection(_MODEL, 1, _keys, _apply))
-        await service.start()
         commits = -(-count // EVENTS)
-        await _write(store, commits)
-        await until_sequenced(store, TENANT, commits)
-        while service.builds.runners[_MODEL].follower.position(TENANT) < commits:
-            await asyncio.sleep(0.05)
+        await _write(own, commits)
+        await _meet(own)
+        store = DocumentEventStore(own)
+        service, model = _service(store, own, 2)
+        await service.start()
+        await _until_built(store, model, commits)
         began = time.perf_counter()
         await _bare(raw)
         bare = time.perf_counter() - began
@@ -81,18 +82,50 @@ async def _measure(found: Servers, count: int) -> list[Line]:
     ]
 
 
-async def _write(store: DocumentEventStore, count: int) -> None:
-    """Commits of ``EVENTS`` events each, a version of every stream before the next of any."""
+def _service(store: DocumentEventStore, own: MongoDocuments, version: int) -> tuple[Service, ReadModel]:
+    service = Service("bench", registry, store=store, documents=own, bus=MemoryBus(), clock=SystemClock())
+    return service, service.project(Projection(_MODEL, version, _keys, _apply))
+
+
+async def _meet(own: MongoDocuments) -> None:
+    """Have an earlier version of the model read by everybody, so that the present one is built beside it and not batch by batch."""
+    service, _ = _service(DocumentEventStore(own, sequencing=False), own, 1)
+    service.stand_aside()
+    await service.start()
+    await service.stop()
+
+
+async def _until_built(store: DocumentEventStore, model: ReadModel, commits: int) -> None:
+    assert await store.head(TENANT) == commits
+    while await model.position(TENANT) < commits:
+        await asyncio.sleep(0.05)
+
+
+async def _write(own: MongoDocuments, count: int) -> None:
+    """Commits of ``EVENTS`` events each, a version of every stream before the next of any, and the segments that place them."""
+    store = DocumentEventStore(own, sequencing=False)
+    await store.start()
+    await store.incarnation(TENANT)
     stored = tuple(registry.encode(Added(NOTE, number)) for number in range(EVENTS))
     for start in range(0, count, _AT_ONCE):
-        commits = []
+        writes: list[Write] = []
         for number in range(start, min(count, start + _AT_ONCE)):
             before, stream = divmod(number, STREAMS)
             name = f"counting/{stream:05d}"
-            commits.append(
-                Commit(TENANT, name, before + 1, stored, f"c{number}", "", None, "bench", number, f"c{number}", ())
-            )
-        await store.append(commits)
+            commit = Commit(TENANT, name, before + 1, stored, f"c{number}", "", None, "bench", number, f"c{number}", ())
+            writes.append(Insert(TENANT, COMMITS, commit_id(name, commit.version), _placed(commit, number + 1)))
+        placed = [(write.body["stream"], write.body["version"]) for write in writes if isinstance(write, Insert)]
+        number = start // _AT_ONCE + 1
+        segment = {"number": number, "first": start + 1, "last": start + len(placed), "commits": placed}
+        writes.append(Insert(TENANT, SEGMENTS, segment_id(number), segment))
+        assert all(await own.write(writes))
+
+
+def _placed(commit: Commit, position: int) -> Body:
+    """The document of a commit that has its position and waits no more."""
+    document = commit_document(commit, 0)
+    del document["pending"]
+    return {**document, "position": position}
 
 
 async def _bare(raw: Any) -> None:
