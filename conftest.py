@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.dev import kafka, mongo
 from infra.dev.availability import KAFKA, MONGO, available
@@ -38,6 +39,11 @@ def mongo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = mongo.start(tmp_path_factory.mktemp("mongo"))
     yield server.address
     server.stop()
+
+
+# How long an example takes says nothing here: what runs beside it may have had the processor.
+settings.register_profile("atelier", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("atelier")
 
 
 def pytest_configure() -> None:
