@@ -192,6 +192,29 @@ class DocumentsSuite:
         held = await self.documents.find_many(TENANT, "things", ids)
         assert {id: body["position"] for id, body in held.items()} == {"absent": 5, "newer": 9, "older": 5}
 
+    async def test_what_is_known_to_be_replaced_is_replaced_whole_and_only_where_the_guard_is_met(self) -> None:
+        for held in ({"id": "$1"}, {"id": "$2", "more": [1], "last": None}):
+            bodies = {f"{n}": {**held, "wait": n, "gone": "$x", "kept": {"$y": n}} for n in range(6)}
+            await self.documents.write(
+                [Replace(TENANT, "things", id, body, upsert=True) for id, body in bodies.items()]
+            )
+            after = {
+                id: {**{name: value for name, value in body.items() if name not in ("wait", "gone")}, "at": f"${id}"}
+                for id, body in bodies.items()
+            }
+            writes = [
+                Replace(TENANT, "things", id, body, {"wait": int(id) if id != "3" else 9}, known=bodies[id])
+                for id, body in after.items()
+            ]
+            assert await self.documents.write(writes) == [True, True, True, False, True, True]
+            assert await self.documents.write(writes) == [False] * 6
+            assert await self.documents.find_many(TENANT, "things", after) == after | {"3": bodies["3"]}
+
+    async def test_what_is_known_and_is_not_there_is_not_made(self) -> None:
+        writes = [Replace(TENANT, "things", id, {"at": 1}, {"at": 0}, known={"at": 0}) for id in ("1", "2")]
+        assert await self.documents.write(writes) == [False, False]
+        assert await self.documents.find_many(TENANT, "things", ("1", "2")) == {}
+
     async def test_what_is_taken_for_new_and_may_not_be_inserted_is_not(self) -> None:
         writes = [Replace(TENANT, "things", id, {"at": 1}, likely_new=True) for id in ("1", "2")]
         assert await self.documents.write(writes) == [False, False]

@@ -51,7 +51,8 @@ class Replace:
     """Replace a document that meets ``guard``; the outcome is False where it does not.
 
     With ``upsert`` an absent document is inserted, whatever the guard. ``likely_new`` says that it is probably absent: it changes
-    no outcome, and where it is right saves a look.
+    no outcome, and where it is right saves a look. ``known`` is what a document that meets the guard is certain to be, so that only
+    what differs need be written.
     """
 
     tenant: str
@@ -61,6 +62,7 @@ class Replace:
     guard: Guard = field(default_factory=dict)
     upsert: bool = False
     likely_new: bool = False
+    known: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,27 +45,32 @@ class WritingTogether:
         for place, write in enumerate(writes):
             if isinstance(write, Insert) or outcomes[place]:
                 continue
-            if (common := shape(write.guard)) is not None:
+            if (common := shape(write)) is not None:
                 alike.setdefault(common, []).append(place)
             else:
                 outcomes[place] = await self._alone(write)
         missing: list[int] = []
-        for places in alike.values():
-            missing += await self._replace(writes, stored, places, outcomes)
+        for common, places in alike.items():
+            missing += await self._replace(writes, stored, places, common, outcomes)
         for place in await self._insert(writes, stored, missing, outcomes) if missing else ():
             # It came into being since we looked, and may meet the guard.
             outcomes[place] = await self._alone(writes[place])
         return outcomes
 
     async def _replace(
-        self, writes: Sequence[Insert | Replace], stored: Sequence[Body], places: Sequence[int], outcomes: list[bool]
+        self,
+        writes: Sequence[Insert | Replace],
+        stored: Sequence[Body],
+        places: Sequence[int],
+        common: Shape,
+        outcomes: list[bool],
     ) -> list[int]:
         """Replace what is there and meets its guard; returns the places of what is not there and has to be inserted."""
         collection = writes[0].collection
         guards: list[Guard] = [write.guard if isinstance(write, Replace) else {} for write in writes]
         left, missing = list(places), list[int]()
         while left:
-            part = next(together(stored, guards, left))
+            part = next(together(stored, guards, left, common))
             left = left[len(part.places) :]
             replaced = await self._server.replace_all(collection, part)
             if replaced == len(part.places):

@@ -162,7 +162,8 @@ class Sequencer:
             if "pending" in document:
                 cleared: Body = {name: value for name, value in document.items() if name != "pending"}
                 cleared["position"] = positions[id]
-                writes.append(Replace(self._tenant, COMMITS, id, cleared, {"pending": document["pending"]}))
+                guard = {"pending": document["pending"]}
+                writes.append(Replace(self._tenant, COMMITS, id, cleared, guard, known=document))
         if writes:
             # A guard that is not met says that another sequencer has cleared this one already, to the same position.
             await self._documents.write(writes)
