@@ -14,6 +14,8 @@ import pytest
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
 from atelier_common.conformance.material import PATIENCE_SECONDS, append, commit, until
 from atelier_common.documents.port import Body, Documents
+from atelier_common.eventstore import documents as eventstore_documents
+from atelier_common.eventstore import sequencer
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.eventstore.layout import COMMITS, SEGMENTS
 from atelier_common.eventstore.port import Appended
@@ -101,6 +103,25 @@ class SequencingSuite:
             await append(self.store, *batch)
         assert await self.drain("t") == 1320
         await self.check("t", 440)
+
+    async def test_no_segment_is_longer_than_readers_look_for_however_many_wait_for_those_behind_them(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sequencer, "BATCH", 3)
+        for module in (sequencer, eventstore_documents):
+            monkeypatch.setattr(module, "LONGEST_SEGMENT", 5)
+        for versions, now in ((range(1, 9), 9_000), (range(9, 10), 1_000)):
+            # Whose clock is behind is taken first, and what comes before it is taken along.
+            writer = DocumentEventStore(self.documents, sequencing=False, now=lambda now=now: now)  # type: ignore[misc]
+            for version in versions:
+                await append(writer, *(commit(stream, version, tenant="t") for stream in STREAMS))
+        assert await self.drain("t") == 27
+        await self.check("t", 9)
+        assert max(len(body["commits"]) for _, body in await self.documents.scan("t", SEGMENTS)) == 5
+        for after in range(27):
+            assert [one.position for one in await DocumentEventStore(self.documents).read_log("t", after, 1)] == [
+                after + 1
+            ]
 
     async def test_a_call_or_its_reply_may_be_lost_at_every_step(self) -> None:
         interruptions = 0

@@ -24,6 +24,7 @@ from atelier_common.eventstore.layout import (
     COMMITS,
     LAST_CHARACTER,
     LOGS,
+    LONGEST_SEGMENT,
     PARTS,
     SEGMENT_INDEXES,
     SEGMENTS,
@@ -254,7 +255,7 @@ class DocumentEventStore:
         used = 0
         while len(taken) < limit:
             start = after + len(taken)
-            found = await self._documents.scan(tenant, SEGMENTS, "last", low=start + 1, limit=asked)
+            found = await self._segments(tenant, start, limit - len(taken), asked)
             placed = _placed([segment for _, segment in found], start, limit - len(taken))
             commits = await self._commits_at(tenant, placed)
             taken += commits
@@ -267,6 +268,12 @@ class DocumentEventStore:
         if taken:
             self._know_head(tenant, taken[-1].position)
         return taken
+
+    async def _segments(self, tenant: str, after: int, commits: int, limit: int) -> list[tuple[str, Body]]:
+        """The first ``limit`` segments of those that place so many commits after a position, in order."""
+        # A server may look through all that lie in the range before it gives the first: without an end that is the rest of the log.
+        until = after + commits + LONGEST_SEGMENT
+        return await self._documents.scan(tenant, SEGMENTS, "last", low=after + 1, high=until, limit=limit)
 
     def note_placed(self, tenant: str, segment: Body, documents: Mapping[str, Body]) -> None:
         """This process's sequencer gave these commits their positions: who follows the log here need not ask for them."""

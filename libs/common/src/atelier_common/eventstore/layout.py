@@ -20,6 +20,8 @@ LOGS = "logs"
 
 COMMIT_INDEXES = ("opened", "pending")
 SEGMENT_INDEXES = ("last",)
+LONGEST_SEGMENT = 2_000
+"""No segment gives more positions: who looks for the one that gives a position need look no further than this."""
 
 _SEPARATOR = "\x1f"
 _DIGITS = 10

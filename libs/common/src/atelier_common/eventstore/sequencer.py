@@ -25,7 +25,7 @@ from typing import NamedTuple
 from atelier_common.documents.port import Body, Documents, Insert, Replace, Write
 from atelier_common.doorbell import Doorbell
 from atelier_common.eventstore.known import KnownVersions
-from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id, commit_of, segment_id
+from atelier_common.eventstore.layout import COMMITS, LONGEST_SEGMENT, SEGMENTS, commit_id, commit_of, segment_id
 from atelier_common.eventstore.waiting import Waiting
 from atelier_common.lease import Lease, lead
 from atelier_common.telemetry import names, tracing
@@ -192,7 +192,9 @@ class Sequencer:
         oldest: dict[str, int] = {}
         for stream, _ in pending:
             oldest.setdefault(stream, len(oldest))
-        return {key: bodies[key] for key in sorted(waiting, key=lambda key: (oldest[key[0]], key))}
+        ordered = sorted(waiting, key=lambda key: (oldest[key[0]], key))
+        self.waiting.look = self.waiting.look or len(ordered) > LONGEST_SEGMENT
+        return {key: bodies[key] for key in ordered[:LONGEST_SEGMENT]}
 
     def _missing(self, waiting: set[tuple[str, int]]) -> set[tuple[str, int]]:
         """Predecessors of which it is not known whether they wait or have their position."""
