@@ -23,6 +23,8 @@ from atelier_common.watching import LogWatch
 _TRIES = 100
 _PAGE = 1_000
 """Commits that a build which nobody reads yet reads at once."""
+_BEHIND = 2_000
+"""Commits that are applied before anything is written, where so many wait: a document that several of them touch is written once."""
 _AT_ONCE = 250
 """Commits between two turns of the others: readers are answered and leases kept meanwhile."""
 _HELD_DOCUMENTS = 10_000
@@ -81,6 +83,7 @@ class ProjectionRunner:
             store,
             documents,
             self._handle,
+            batch=_BEHIND,
             advanced=self._advanced,
             wants=partial(self._opener.concerns, projection.types),
             watch=watch,
@@ -203,17 +206,16 @@ class ProjectionRunner:
     async def _go_through(self, tenant: str, commits: Sequence[Commit]) -> int:
         """Apply these commits and, where nobody reads this build, those that follow; returns the position of the last."""
         position = commits[-1].position
-        if self._model.shows(self.collection):
-            await self._take(tenant, commits)
-            return position
-        ahead = ReadingAhead(self._store, tenant, position, _PAGE, _HELD_COMMITS - len(commits))
+        most = 0 if self._model.shows(self.collection) else _HELD_COMMITS - len(commits)
+        ahead = ReadingAhead(self._store, tenant, position, _PAGE, most)
         try:
             while commits:
                 position = commits[-1].position
                 for start in range(0, len(commits), _AT_ONCE):
-                    # The database looks for the next ones meanwhile, and others of this process have their turn.
                     ahead.ask()
-                    await asyncio.sleep(0)
+                    if most or start:
+                        # The database looks for the next ones meanwhile, and others of this process have their turn.
+                        await asyncio.sleep(0)
                     await self._take(tenant, commits[start : start + _AT_ONCE])
                 commits = await ahead.next() if len(self._unwritten) < _HELD_DOCUMENTS else []
             return position
