@@ -62,7 +62,7 @@ def filter_of(key: str, guard: Guard) -> dict[str, Any]:
 
 def asks_the_time(write: Write) -> bool:
     """Whether the server has to fill in its clock: then the write is an update by pipeline."""
-    return not isinstance(write, Delete) and any(isinstance(value, ServerTime) for value in write.body.values())
+    return not isinstance(write, Delete) and ServerTime in map(type, write.body.values())
 
 
 def apart(writes: Sequence[Write]) -> Iterator[list[Write]]:
