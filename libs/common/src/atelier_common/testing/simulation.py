@@ -215,7 +215,7 @@ class FaultyBackfill:
         try:
             try:
                 await self._faults.before()
-            except ConnectionError:
+            except BaseException:  # cancelled too: what is never awaited would be complained about
                 asked.close()
                 raise
             found = await asked
