@@ -1,9 +1,9 @@
 """Rebuild a read model from a long log, while others read it.
 
-work        a log of ``--count`` events, two in a commit: 100,000 unless said, 1,000,000 for the figure that is asked for. It is written as
-            it lies after sequencing, in big inserts: through a sequencer a million would take longer than all the rest. A service that
-            leads has a read model of it, one document for each of 5,000 streams; ``Service.rebuild`` builds it anew beside the one that is
-            read. Meanwhile one task reads the model, a document at a time, a hundred times a second
+work        a log of ``--count`` events, two in a commit, 1,000,000 unless said. It is written as it lies after sequencing, in big
+            inserts: through a sequencer a million would take longer than all the rest. A service that leads has a read model of it, one
+            document for each of 5,000 streams; ``Service.rebuild`` builds it anew beside the one that is read. Meanwhile one task reads
+            the model, a document at a time, a hundred times a second
 reference   a bare read of the log before: every commit's document by the bare driver in the order of ids, 500 at a time, its body
             read from its JSON, nothing done with it
 durability  the model's documents are written with write concern majority and journal; the reference writes nothing
@@ -31,7 +31,7 @@ from bench.counting import NOTE, Added, registry
 from bench.measuring import Line
 from bench.servers.real import TENANT, Servers, bare_database, documents, on_servers
 
-COUNT = 100_000
+COUNT = 1_000_000
 EVENTS = 2
 STREAMS = 5_000
 _AT_ONCE = BATCH
