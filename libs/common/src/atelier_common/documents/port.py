@@ -51,8 +51,8 @@ class Replace:
     """Replace a document that meets ``guard``; the outcome is False where it does not.
 
     With ``upsert`` an absent document is inserted, whatever the guard. ``likely_new`` says that it is probably absent: it changes
-    no outcome, and where it is right saves a look. ``known`` is what a document that meets the guard is certain to be, or to
-    have become by this same write before: so only what differs need be written.
+    no outcome, and where it is right saves a look. ``known`` is what a document that meets the guard is certain to be, so that only
+    what differs need be written.
     """
 
     tenant: str

@@ -162,9 +162,10 @@ class Sequencer:
             if "pending" in document:
                 cleared: Body = {name: value for name, value in document.items() if name != "pending"}
                 cleared["position"] = positions[id]
-                # Whoever has cleared it already wrote the same: a commit never changes, nor what its segment says of it.
-                writes.append(Replace(self._tenant, COMMITS, id, cleared, known=document))
+                guard = {"pending": document["pending"]}
+                writes.append(Replace(self._tenant, COMMITS, id, cleared, guard, known=document))
         if writes:
+            # A guard that is not met says that another sequencer has cleared this one already, to the same position.
             await self._documents.write(writes)
 
     async def _takeable(self, pending: Mapping[tuple[str, int], Body]) -> dict[tuple[str, int], Body]:
