@@ -13,7 +13,7 @@ import pytest
 
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
 from atelier_common.conformance.material import PATIENCE_SECONDS, append, commit, until
-from atelier_common.documents.port import Body, Documents
+from atelier_common.documents.port import Body, Delete, Documents, Insert
 from atelier_common.eventstore import documents as eventstore_documents
 from atelier_common.eventstore import sequencer
 from atelier_common.eventstore.documents import DocumentEventStore
@@ -173,6 +173,23 @@ class SequencingSuite:
                 await self.drain(tenant)
                 await self.check(tenant, 6)
         assert pauses == 2 * 8
+
+    async def test_who_was_stopped_before_it_cleared_marks_writes_over_nothing_that_a_restore_put_there(self) -> None:
+        counted = InterruptedDocuments(self.documents)
+        await self.write("counted", 1, 1)
+        await Sequencer(counted, "counted").step()
+        await self.write("t", 1, 1)
+        stopped = InterruptedDocuments(self.documents, at=counted.calls, pause=True)
+        stale = asyncio.create_task(Sequencer(stopped, "t").step())
+        await asyncio.wait_for(stopped.reached.wait(), PATIENCE_SECONDS)
+        for id, document in await self.documents.scan("t", COMMITS):
+            of_another_history = {**document, "pending": document["pending"] + 1, "body": "{}"}
+            await self.documents.write([Delete("t", COMMITS, id)])
+            await self.documents.write([Insert("t", COMMITS, id, of_another_history)])
+        put_back = await self.documents.scan("t", COMMITS)
+        stopped.resume.set()
+        assert await asyncio.wait_for(stale, PATIENCE_SECONDS) == len(STREAMS)
+        assert await self.documents.scan("t", COMMITS) == put_back
 
     async def test_several_live_sequencers_and_fifty_writers(self) -> None:
         writing = True
