@@ -20,7 +20,7 @@ from atelier_common.bus.memory import MemoryBus
 from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.documents.mongo import MongoDocuments
-from atelier_common.documents.port import Body, Insert, Write
+from atelier_common.documents.port import Body, Insert
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_document, commit_id, segment_id
 from atelier_common.eventstore.sequencer import BATCH
@@ -108,13 +108,13 @@ async def _write(own: MongoDocuments, count: int) -> None:
     await store.incarnation(TENANT)
     stored = tuple(registry.encode(Added(NOTE, number)) for number in range(EVENTS))
     for start in range(0, count, _AT_ONCE):
-        writes: list[Write] = []
+        writes: list[Insert] = []
         for number in range(start, min(count, start + _AT_ONCE)):
             before, stream = divmod(number, STREAMS)
             name = f"counting/{stream:05d}"
             commit = Commit(TENANT, name, before + 1, stored, f"c{number}", "", None, "bench", number, f"c{number}", ())
             writes.append(Insert(TENANT, COMMITS, commit_id(name, commit.version), _placed(commit, number + 1)))
-        placed = [(write.body["stream"], write.body["version"]) for write in writes if isinstance(write, Insert)]
+        placed = [(write.body["stream"], write.body["version"]) for write in writes]
         number = start // _AT_ONCE + 1
         segment = {"number": number, "first": start + 1, "last": start + len(placed), "commits": placed}
         writes.append(Insert(TENANT, SEGMENTS, segment_id(number), segment))
