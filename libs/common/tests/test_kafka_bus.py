@@ -6,7 +6,8 @@ import uuid
 from statistics import median
 
 import pytest
-from atelier_common.bus.kafka import KafkaBus, Topic, WrongTopic, settle_topics
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from atelier_common.bus.kafka import COMMITTED_WITHIN, KafkaBus, Topic, WrongTopic, settle_topics
 from atelier_common.bus.port import Bus, Message
 from atelier_common.conformance.bus import OTHER_TOPIC, TOPIC, BusSuite
 
@@ -79,5 +80,47 @@ async def test_a_handler_that_takes_long_does_not_keep_waiting_what_comes_after_
             assert await member.fetch(10, 30.0)
             waits.append(time.monotonic() - began)
         assert median(waits) < 0.2
+    finally:
+        await bus.close()
+
+
+async def test_the_broker_knows_soon_what_is_done_without_being_told_each_time(kafka_address: str) -> None:
+    prefix = f"done-{uuid.uuid4().hex}."
+    await settle_topics(kafka_address, [Topic("notes", 1)], prefix)
+    bus = KafkaBus(kafka_address, prefix=prefix)
+    told = AIOKafkaConsumer(bootstrap_servers=kafka_address, group_id=f"{prefix}readers", enable_auto_commit=False)
+    place = TopicPartition(f"{prefix}notes", 0)
+    try:
+        await told.start()
+        told.assign([place])
+        member = bus.subscribe("readers", ["notes"])
+        for number in range(30):
+            await bus.publish("notes", [Message("one", b"%d" % number, ())])
+            await member.commit(await member.fetch(10, 30.0))
+        assert (await bus.waiting())[0].messages == 0
+        async with asyncio.timeout(10 * COMMITTED_WITHIN + 5):
+            while await told.committed(place) != 30:
+                await asyncio.sleep(0.05)
+    finally:
+        await told.stop()
+        await bus.close()
+
+
+async def test_a_member_that_gives_its_partition_up_says_first_what_it_has_done(kafka_address: str) -> None:
+    prefix = f"given-up-{uuid.uuid4().hex}."
+    await settle_topics(kafka_address, [Topic("notes", 1)], prefix)
+    bus = KafkaBus(kafka_address, prefix=prefix)
+    try:
+        first = bus.subscribe("readers", ["notes"])
+        await bus.publish("notes", [Message("one", b"%d" % number, ()) for number in range(3)])
+        found = await first.fetch(10, 30.0)
+        await first.commit(found[:2])
+        second = bus.subscribe("readers", ["notes"])
+        joining = asyncio.create_task(second.fetch(10, 30.0))
+        members = {first: await first.fetch(10, 15.0), second: []}
+        await first.close()
+        members[second] = await joining
+        again = [delivery.offset for some in members.values() for delivery in some]
+        assert set(again) == {2}
     finally:
         await bus.close()

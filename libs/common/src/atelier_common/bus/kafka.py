@@ -7,8 +7,9 @@ be another's business then, which it learns when it commits; what it wrote meanw
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -28,6 +29,8 @@ from atelier_common.bus.port import Bus, Delivery, Message, PartitionLost
 from atelier_common.bus.read_ahead import ReadAhead
 from atelier_common.errors import Unavailable
 
+COMMITTED_WITHIN = 0.25
+"""Seconds after which the broker knows what a member has done: what a crash makes the next member do again."""
 _LARGEST_MESSAGE = 2_000_000
 _REQUEST_MS = 10_000
 _SESSION_MS = 10_000
@@ -38,6 +41,7 @@ _AHEAD_BYTES = 1_000_000
 """So much of a partition may wait for a member to ask for it; of one that has more nothing is read until half of that is gone."""
 _FORGOTTEN_SECONDS = 300.0
 """A member that asks for nothing for so long reads nothing, and the broker gives its partitions to others."""
+_log = logging.getLogger("atelier.bus")
 
 
 @dataclass(frozen=True)
@@ -210,37 +214,54 @@ class KafkaBus:
         await _leave(producer, seconds)
 
 
+@dataclass(slots=True)
+class _Dealt:
+    """A partition that a member was dealt. Offsets are those behind what they speak of."""
+
+    since: int | None = None
+    """From where it was handed out; None: nothing of it was yet."""
+    done: int = 0
+    committed: int = 0
+    full: bool = False
+    """Nothing more is read of it until what was read ahead is handed out."""
+    read: deque[tuple[int, int]] = field(default_factory=deque)
+    """What was read together and is not all done: (offset behind it, when the first of it was sent), the oldest first."""
+
+    def covers(self, end: int) -> bool:
+        """Whether what ends at ``end`` was handed out since the partition was dealt to this member."""
+        return self.since is not None and end > self.since
+
+    def note_done(self, end: int) -> None:
+        self.done = max(self.done, end)
+        while self.read and self.read[0][0] <= self.done:
+            self.read.popleft()
+
+
 class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client gives no types
-    """What a member has of the partitions it was dealt last: from where it was handed them, how far it has committed, and what was
-    read ahead.
-    """
+    """What a member has of the partitions it was dealt last."""
 
-    def __init__(self) -> None:
+    def __init__(self, commit: Callable[[], Awaitable[None]]) -> None:
+        self._commit = commit
         self.ahead = ReadAhead()
-        self.full: set[TopicPartition] = set()
-        """Nothing more is read of these until what was read ahead is handed out."""
-        self.since: dict[TopicPartition, int] = {}
-        self.committed: dict[TopicPartition, int] = {}
-        self.read: dict[TopicPartition, deque[tuple[int, int]]] = {}
-        """What was read together and is not all committed: (offset behind it, when the first of it was sent), the oldest first."""
+        self.dealt: defaultdict[TopicPartition, _Dealt] = defaultdict(_Dealt)
 
-    def covers(self, place: TopicPartition, end: int) -> bool:
-        """Whether what ends at ``end`` was read since the partition was dealt to this member."""
-        since = self.since.get(place)
-        return since is not None and end > since
+    def due(self) -> dict[TopicPartition, int]:
+        """What is done and not committed."""
+        return {place: dealt.done for place, dealt in self.dealt.items() if dealt.done > dealt.committed}
 
-    def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        # The others begin where we ended, if the broker can be told in time.
+        with contextlib.suppress(Unavailable, PartitionLost, TimeoutError):
+            async with asyncio.timeout(_LEAVES_SECONDS):
+                await self._commit()
         self._forget()
 
     def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
         self._forget()
 
     def _forget(self) -> None:
-        self.since.clear()
-        self.committed.clear()
-        self.read.clear()
+        self.dealt.clear()
         self.ahead.clear()
-        self.full.clear()
 
 
 class KafkaSubscription:
@@ -259,8 +280,9 @@ class KafkaSubscription:
         self._topics = [prefix + topic for topic in topics]
         self._consumer: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
-        self._held = _Held()
+        self._held = _Held(self._commit_done)
         self._reading: asyncio.Task[None] | None = None
+        self._committing: asyncio.Task[None] | None = None
         self._came = asyncio.Event()
         self._asked = 0.0
         self._closed = False
@@ -279,10 +301,11 @@ class KafkaSubscription:
     def _taken(self, consumer: AIOKafkaConsumer, most: int) -> list[Delivery]:
         found = self._held.ahead.take(most)
         for delivery in found:
-            self._held.since.setdefault(self._place(delivery.topic, delivery.partition), delivery.offset)
-        for place in list(self._held.full):
-            if 2 * self._held.ahead.size(self._unplaced(place)) < _AHEAD_BYTES:
-                self._held.full.discard(place)
+            dealt = self._held.dealt[self._place(delivery.topic, delivery.partition)]
+            dealt.since = delivery.offset if dealt.since is None else dealt.since
+        for place, dealt in self._held.dealt.items():
+            if dealt.full and 2 * self._held.ahead.size(self._unplaced(place)) < _AHEAD_BYTES:
+                dealt.full = False
                 if place in consumer.assignment():
                     consumer.resume(place)
         return found
@@ -311,7 +334,8 @@ class KafkaSubscription:
 
     def _keep(self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
         topic, partition = self._unplaced(place)
-        self._held.read.setdefault(place, deque()).append((records[-1].offset + 1, records[0].timestamp))
+        dealt = self._held.dealt[place]
+        dealt.read.append((records[-1].offset + 1, records[0].timestamp))
         self._held.ahead.put(
             Delivery(
                 topic,
@@ -322,7 +346,7 @@ class KafkaSubscription:
             for record in records
         )
         if self._held.ahead.size((topic, partition)) > _AHEAD_BYTES and place in consumer.assignment():
-            self._held.full.add(place)
+            dealt.full = True
             consumer.pause(place)
         self._came.set()
 
@@ -331,25 +355,37 @@ class KafkaSubscription:
         for delivery in deliveries:
             place = self._place(delivery.topic, delivery.partition)
             ends[place] = max(ends.get(place, 0), delivery.offset + 1)
-        lost = {place for place, end in ends.items() if self._closed or not self._held.covers(place, end)}
-        onward = {
-            place: end for place, end in ends.items() if place not in lost and end > self._held.committed.get(place, 0)
-        }
-        if onward and self._consumer is not None:
-            try:
-                await self._consumer.commit(onward)
-            except (CommitFailedError, IllegalStateError, ConsumerStoppedError) as error:
-                raise PartitionLost(f"{self._group} was dealt out anew before it committed") from error
-            except KafkaError as error:
-                raise Unavailable(f"Kafka did not take {self._group}'s commit: {type(error).__name__}") from error
-            self._held.committed.update(onward)
-            for place, end in onward.items():
-                read = self._held.read.get(place)
-                while read and read[0][0] <= end:
-                    read.popleft()
+        lost = {place for place, end in ends.items() if self._closed or not self._held.dealt[place].covers(end)}
+        for place, end in ends.items():
+            if place not in lost:
+                self._held.dealt[place].note_done(end)
+        if self._held.due() and (self._committing is None or self._committing.done()):
+            self._committing = asyncio.create_task(self._commit_later(), name=f"committing:{self._group}")
         if lost:
             places = ", ".join(f"{place.topic}/{place.partition}" for place in sorted(lost))
             raise PartitionLost(f"{self._group} holds {places} no more")
+
+    async def _commit_later(self) -> None:
+        while self._held.due() and not self._closed:
+            await asyncio.sleep(COMMITTED_WITHIN)
+            try:
+                await self._commit_done()
+            except (Unavailable, PartitionLost) as error:
+                _log.info("%s commits later: %s", self._group, error)
+
+    async def _commit_done(self) -> None:
+        due = self._held.due()
+        if not due or self._consumer is None:
+            return
+        try:
+            await self._consumer.commit(due)
+        except (CommitFailedError, IllegalStateError, ConsumerStoppedError) as error:
+            raise PartitionLost(f"{self._group} was dealt out anew before it committed") from error
+        except KafkaError as error:
+            raise Unavailable(f"Kafka did not take {self._group}'s commit: {type(error).__name__}") from error
+        for place, end in due.items():
+            if place in self._held.dealt:
+                self._held.dealt[place].committed = end
 
     async def waiting(self) -> list[Waiting]:
         """Of every partition that this member holds and that the broker has spoken of."""
@@ -361,11 +397,11 @@ class KafkaSubscription:
             end = consumer.highwater(place)
             if end is None:
                 continue
-            done = self._held.committed.get(place, self._held.since.get(place))
+            dealt = self._held.dealt[place]
+            done = dealt.done or dealt.since
             if done is None:
                 done = await consumer.position(place)
-            read = self._held.read.get(place)
-            since = read[0][1] if read else None
+            since = dealt.read[0][1] if dealt.read else None
             group = self._group.removeprefix(self._prefix)
             found.append(Waiting(group, *self._unplaced(place), max(0, end - done), since))
         return found
@@ -398,11 +434,17 @@ class KafkaSubscription:
         self._closed = True
         async with self._starting:
             consumer, self._consumer = self._consumer, None
-            reading, self._reading = self._reading, None
-        if reading is not None:
-            reading.cancel()
-            await asyncio.wait([reading])
+            working = [task for task in (self._reading, self._committing) if task is not None]
+            self._reading = self._committing = None
+        for task in working:
+            task.cancel()
+        if working:
+            await asyncio.wait(working)
         if consumer is not None:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(_LEAVES_SECONDS):
+                    if due := self._held.due():
+                        await consumer.commit(due)
             await _leave(consumer, _LEAVES_SECONDS)
 
     async def _joined(self) -> AIOKafkaConsumer:

@@ -47,9 +47,11 @@ class BusSubscription(Protocol):
         ...
 
     async def commit(self, deliveries: Iterable[Delivery]) -> None:
-        """Durably say that these, and everything before them in their partitions, are done.
+        """Say that these, and everything before them in their partitions, are done. That is durable within moments, and before this
+        member gives a partition up in order; a crash may make the next member do the last of it again.
 
-        Raises :class:`PartitionLost` if a partition moved to another member meanwhile; partitions still held are committed.
+        Raises :class:`PartitionLost` if it is known that a partition moved to another member meanwhile; those still held are
+        committed.
         """
         ...
 
