@@ -295,6 +295,22 @@ class SequencingSuite:
         assert counted.calls - before <= 3 * 20 + looks
         await leader.close()
 
+    async def test_what_is_remembered_of_a_stream_is_not_asked_for(self) -> None:
+        counted = InterruptedDocuments(self.documents)
+        store = DocumentEventStore(counted, sequencing=False)
+        await append(store, *(commit("a/1", version, tenant="t") for version in range(1, 5)))
+        before = counted.calls
+        assert [one.version for one in await store.read_stream("t", "a/1", after=1, limit=3)] == [2, 3, 4]
+        assert counted.calls == before
+        await append(self.store, commit("a/1", 5, tenant="t"))
+        assert [one.version for one in await store.read_stream("t", "a/1", after=1)] == [2, 3, 4, 5]
+        assert [one.version for one in await store.read_stream("t", "a/1", after=3, limit=9)] == [4, 5]
+
+    async def test_a_part_is_one_question(self) -> None:
+        counted = InterruptedDocuments(self.documents)
+        await DocumentEventStore(counted, sequencing=False).put_part("t", b"a part")
+        assert counted.calls == 1
+
     async def test_a_scan_that_missed_a_predecessor_does_not_break_the_order_of_a_stream(self) -> None:
         await self.write("t", 1, 3)
         missing = MissesCommits(self.documents, {("a/1", 1), ("a/1", 2), ("b/1", 2)})

@@ -305,7 +305,7 @@ class WorkingSuite(WorkingWorld):
             await self.ask("ann", "1")
             await self.settled(service)
             (stored,) = await self.log.store.read_stream(TENANT, "errand/ann:monday")
-            newer = replace(stored.events[0], version=2)
+            newer = replace(stored.events[0], version=2, value=None)
             await append(self.log.store, replace(stored, version=2, position=0, events=(newer,), command_id="newer"))
             (message,) = await self.messages("ann", until=1)
             places = {"ce_streamversion": b"2", "ce_previous": b"1.0"}
