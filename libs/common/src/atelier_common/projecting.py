@@ -130,6 +130,8 @@ class ProjectionRunner:
         raise Unavailable(f"{self.projection.name} cannot write at the moment; try again")
 
     async def _catch_up(self, tenant: str, key: str) -> None:
+        # Should this process begin to lead anew meanwhile, it begins further on than this comes to, and the key stays parked.
+        epoch = self._epoch
         # What is stored counts here, also what a leader that is no more has parked.
         self._parked.pop(tenant, None)
         since = (await self._parked_keys(tenant)).get(key)
@@ -147,7 +149,7 @@ class ProjectionRunner:
             await self._apply_parked(tenant, commits, key)
             after = commits[-1].position
         self._parked.pop(tenant, None)
-        if not await self._parking.release(tenant, ParkedKey(self.follower.name, key, "", since), self._epoch):
+        if not await self._parking.release(tenant, ParkedKey(self.follower.name, key, "", since), epoch):
             raise Unavailable(f"{key} is watched over by a later leader; unpark where it is led")
         self._unread.discard((tenant, key))
 
@@ -177,8 +179,11 @@ class ProjectionRunner:
             self._absent.clear()
 
     async def _parked_keys(self, tenant: str) -> dict[str, int]:
-        if tenant not in self._parked:
-            found = await self._parking.take_over(tenant, self.follower.name, self._epoch)
+        while tenant not in self._parked:
+            epoch = self._epoch
+            found = await self._parking.take_over(tenant, self.follower.name, epoch)
+            if epoch != self._epoch:
+                continue  # it was taken over for a tenure that is past
             self._parked[tenant] = {entry.key: entry.since for entry in found}
             self._unread |= {
                 (tenant, entry.key) for entry in found if entry.reason.startswith(UnknownEventType.__name__)

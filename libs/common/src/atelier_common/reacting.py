@@ -70,6 +70,8 @@ class ReactionRunner:
         Raises Unavailable where another process leads.
         """
         async with self._alone:
+            # Should this process begin to lead anew meanwhile, it begins further on than this comes to, and the stream stays parked.
+            epoch = self._epoch
             # What is stored counts here, also what a leader that is no more has parked.
             self._parked.pop(tenant, None)
             since = (await self._parked_streams(tenant)).get(stream)
@@ -93,16 +95,18 @@ class ReactionRunner:
                         raise refusal
                 after = commits[-1].position
             self._parked.pop(tenant, None)
-            if not await self._parking.release(tenant, ParkedKey(self.follower.name, stream, "", since), self._epoch):
+            if not await self._parking.release(tenant, ParkedKey(self.follower.name, stream, "", since), epoch):
                 raise Unavailable(f"{stream} is watched over by a later leader; unpark where it is led")
 
     async def _carry_out(self, tenant: str, issues: Sequence[Issue]) -> Refusals:
         return await carry_out(self._commands, tenant, self.follower.name, self.reaction.name, issues)
 
     async def _parked_streams(self, tenant: str) -> dict[str, int]:
-        if tenant not in self._parked:
-            found = await self._parking.take_over(tenant, self.follower.name, self._epoch)
-            self._parked[tenant] = {entry.key: entry.since for entry in found}
+        while tenant not in self._parked:
+            epoch = self._epoch
+            found = await self._parking.take_over(tenant, self.follower.name, epoch)
+            if epoch == self._epoch:  # else it was taken over for a tenure that is past
+                self._parked[tenant] = {entry.key: entry.since for entry in found}
         return self._parked[tenant]
 
     async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from atelier_common.commit import RecordedEvent
+from atelier_common.conformance.interruption import InterruptedDocuments
 from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT, append, until
 from atelier_common.conformance.material import commit as make_commit
 from atelier_common.conformance.notes import Noted
@@ -24,7 +25,7 @@ from atelier_common.conformance.running_world import (
 from atelier_common.errors import RuleBroken, Unavailable
 from atelier_common.events import StoredEvent
 from atelier_common.follower import LeadershipLost
-from atelier_common.parking import ParkedKey, Parking
+from atelier_common.parking import PARKED, ParkedKey, Parking
 from atelier_common.reaction import Issue, React, Reaction, each
 
 CURSOR = "reaction:copying"
@@ -143,6 +144,28 @@ class ReactingSuite(RunningWorld):
             await self.notes.note("note/a", "5")
             await come_to(reactor.follower, await self.head())
         assert await self.copies("a") == ["1", "bad", "3", "4", "5"]
+
+    async def test_each_tenure_takes_over_what_is_parked_though_somebody_unparks_as_it_begins(self) -> None:
+        async def touchy(_event: RecordedEvent) -> list[Issue]:
+            raise ValueError("cannot be reacted to")
+
+        slow = InterruptedDocuments(self.log.documents, pause=True)
+        reactor = self.reactor(copying(each(touchy)), documents=slow)
+        await self.notes.note("note/a", "bad")
+        async with following(reactor):
+            await come_to(reactor.follower, 1)
+        slow.interrupt_next("after")
+        unparking = asyncio.create_task(reactor.unpark(TENANT, "note/a"))
+        await slow.reached.wait()
+        async with following(reactor, 2):
+            await self.notes.note("note/a", "2")
+            await come_to(reactor.follower, 1)
+            slow.resume.set()
+            with pytest.raises(ValueError, match="cannot be reacted to"):
+                await unparking
+            await come_to(reactor.follower, 2)
+        ((_, parked),) = await self.log.documents.scan(TENANT, PARKED)
+        assert (parked["since"], parked["epoch"]) == (1, 2)
 
     async def test_a_refused_command_parks_the_whole_rest_of_its_stream(self) -> None:
         await self.notes.note("note/a", "1", "refused", "3")

@@ -11,6 +11,7 @@ import pytest
 
 from atelier_common.bus.memory import MemoryBus
 from atelier_common.commands import Commands
+from atelier_common.commit import Commit
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
 from atelier_common.conformance.material import OTHER_TENANT, PATIENCE_SECONDS, TENANT, append
 from atelier_common.conformance.material import commit as make_commit
@@ -161,6 +162,39 @@ class RunningSuite(RunningWorld):
             await self.notes.note("note/a", "4")
             await come_to(runner.follower, 5)
         assert (await self.stored(PAGES))["a"] == page("1", "2", "bad", "3", "4", watermark=5)
+
+    async def test_an_unparking_that_began_before_its_process_led_anew_does_not_release_what_came_meanwhile(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        poison = {"bad"}
+        runner = self.runner(texts(poison))
+        async with following(runner):
+            await self.notes.note("note/a", "1", "bad")
+            await come_to(runner.follower, 2)
+        another = self.runner(texts(poison))
+        async with following(another, 2):
+            await self.notes.note("note/a", "3")
+            await come_to(another.follower, 3)
+        poison.clear()
+        reached, go, read_log = asyncio.Event(), asyncio.Event(), self.log.store.read_log
+
+        async def held_up(tenant: str, after: int, limit: int = 500) -> list[Commit]:
+            reached.set()
+            await go.wait()
+            return await read_log(tenant, after, limit)
+
+        with monkeypatch.context() as slow:
+            slow.setattr(self.log.store, "read_log", held_up)
+            unparking = asyncio.create_task(runner.unpark(TENANT, "a"))
+            await reached.wait()
+        async with following(runner, 3):
+            await come_to(runner.follower, 3)
+            go.set()
+            with pytest.raises(Unavailable, match="later leader"):
+                await unparking
+            assert [entry.key for entry in await Parking(self.log.documents).parked(TENANT)] == ["a"]
+            await runner.unpark(TENANT, "a")
+        assert (await self.stored(PAGES))["a"] == page("1", "bad", "3", watermark=3)
 
     async def test_a_key_stays_parked_under_the_next_leader(self) -> None:
         await self.notes.note("note/a", "1", "bad", "3")
