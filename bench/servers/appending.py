@@ -19,7 +19,7 @@ from atelier_common.clock import SystemClock
 from atelier_common.commands import Commands, Request
 from atelier_common.commit import Context
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMITS
+from atelier_common.eventstore.layout import LOG
 
 from bench.counting import COUNTING, NOTE, Add
 from bench.measuring import Line, rates, ratios
@@ -81,7 +81,7 @@ async def append(commands: Commands, numbers: range, tenant: str = TENANT) -> No
 
 async def _commits(raw: Any, numbers: range) -> list[dict[str, Any]]:
     """The documents of the last third, as they lie."""
-    cursor = raw[COMMITS].find({"position": {"$gt": numbers.start, "$lte": numbers.stop}})
+    cursor = raw[LOG].find({"position": {"$gt": numbers.start, "$lte": numbers.stop}})
     made: list[dict[str, Any]] = await cursor.to_list(None)
     return made
 

@@ -31,7 +31,7 @@ from atelier_common.documents.mongo import MongoDocuments
 from atelier_common.documents.port import Body
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMITS
+from atelier_common.eventstore.layout import LOG
 from atelier_common.projection import Projection
 from atelier_common.service import Service
 
@@ -62,7 +62,7 @@ async def _measure(found: Servers, rounds: Rounds) -> list[Line]:
             took = await _taken_in(found, prefix, own, rounds.each + _MET - 1, neighbour)
             rounds.ours.append(rounds.each / took)
             async with bare_database(found, f"consume_{number}") as raw:
-                size = len((await raw[COMMITS].find_one({}))["body"])
+                size = len((await raw[LOG].find_one({"body": {"$exists": True}}))["body"])
         async with documents(found, f"bare_{number}"), bare_database(found, f"bare_{number}") as bare:
             rounds.reference.append(rounds.each / await _bare(found, prefix, bare, rounds.each, size))
     return rounds.lines("taken in and projected: ours over the bare consumer and bulk writes", "events", 0.5)

@@ -19,7 +19,7 @@ from atelier_common.bus.kafka import KafkaBus, Topic, settle_topics
 from atelier_common.clock import SystemClock
 from atelier_common.commands import Commands
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMITS
+from atelier_common.eventstore.layout import LOG
 from atelier_common.service import Service
 
 from bench.measuring import Line, Rounds
@@ -72,7 +72,7 @@ async def _bare(found: Servers, raw: Any, tenant: str) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=found.kafka, acks="all", enable_idempotence=True)
     await producer.start()
     try:
-        cursor = raw[COMMITS].find({"_tenant": tenant}).sort("_id", 1).batch_size(_BATCH)
+        cursor = raw[LOG].find({"_tenant": tenant, "body": {"$exists": True}}).sort("_id", 1).batch_size(_BATCH)
         while made := await cursor.to_list(_BATCH):
             sent = []
             for document in made:

@@ -22,7 +22,7 @@ from atelier_common.commit import Commit, RecordedEvent
 from atelier_common.documents.mongo import MongoDocuments
 from atelier_common.documents.port import Body, Insert
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_document, commit_id, segment_id
+from atelier_common.eventstore.layout import LOG, commit_document, commit_id, segment_id
 from atelier_common.eventstore.sequencer import BATCH
 from atelier_common.projection import Projection, ReadModel
 from atelier_common.service import Service
@@ -113,11 +113,12 @@ async def _write(own: MongoDocuments, count: int) -> None:
             before, stream = divmod(number, STREAMS)
             name = f"counting/{stream:05d}"
             commit = Commit(TENANT, name, before + 1, stored, f"c{number}", "", None, "bench", number, f"c{number}", ())
-            writes.append(Insert(TENANT, COMMITS, commit_id(name, commit.version), _placed(commit, number + 1)))
+            writes.append(Insert(TENANT, LOG, commit_id(name, commit.version), _placed(commit, number + 1)))
         placed = [(write.body["stream"], write.body["version"]) for write in writes]
         number = start // _AT_ONCE + 1
         segment = {"number": number, "first": start + 1, "last": start + len(placed), "commits": placed}
-        writes.append(Insert(TENANT, SEGMENTS, segment_id(number), segment))
+        segment["cleared"] = number
+        writes.append(Insert(TENANT, LOG, segment_id(number), segment))
         assert all(await own.write(writes))
 
 
@@ -129,7 +130,7 @@ def _placed(commit: Commit, position: int) -> Body:
 
 
 async def _bare(raw: Any) -> None:
-    cursor = raw[COMMITS].find({}).sort("_id", 1).batch_size(500)
+    cursor = raw[LOG].find({"body": {"$exists": True}}).sort("_id", 1).batch_size(500)
     while documents_read := await cursor.to_list(500):
         for document in documents_read:
             orjson.loads(document["body"])

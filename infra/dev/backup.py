@@ -9,13 +9,14 @@ was acknowledged before the copy began is in it. A read model must not be rebuil
 
 import argparse
 import gzip
+import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bson
-from atelier_common.eventstore.layout import COMMITS, LOGS, PARTS, SEGMENTS, commit_id
+from atelier_common.eventstore.layout import LOG, LOGS, PARTS, commit_id
 from atelier_common.follower import CURSORS
 from atelier_common.lease import LEASES
 from atelier_common.privacy.keyring import COLLECTION as KEYS
@@ -23,7 +24,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 Document = dict[str, Any]
-_LAST = (SEGMENTS, COMMITS, PARTS, LOGS, LEASES, KEYS)
+_LAST = (LOG, PARTS, LOGS, LEASES, KEYS)
 _SEPARATOR = "\x1f"
 _AT_ONCE = 500
 
@@ -81,10 +82,9 @@ def _collections(source: Database[Document]) -> Iterator[tuple[str, Iterable[Doc
     for collection in [CURSORS, *derived]:
         if collection in there:
             yield collection, source[collection].find()
-    waiting = {document["_id"] for document in source[COMMITS].find({"pending": {"$exists": True}}, {"_id": 1})}
-    segments = list(source[SEGMENTS].find().sort("_id", 1))
-    yield SEGMENTS, segments
-    yield COMMITS, _commits(source, segments, waiting)
+    waiting = {document["_id"] for document in source[LOG].find({"pending": {"$exists": True}}, {"_id": 1})}
+    segments = list(source[LOG].find({"number": {"$exists": True}}).sort("_id", 1))
+    yield LOG, itertools.chain(segments, _commits(source, segments, waiting))
     for collection in (PARTS, LOGS, LEASES, KEYS):
         if collection in there:
             yield collection, source[collection].find()
@@ -93,15 +93,16 @@ def _collections(source: Database[Document]) -> Iterator[tuple[str, Iterable[Doc
 def _commits(source: Database[Document], segments: list[Document], waiting: set[str]) -> Iterator[Document]:
     """Commits by tenant, stream and version: what has its position by these segments, and what waited for one before they were read."""
     last = {segment["_tenant"]: segment for segment in segments}
-    heads = {
-        f"{tenant}{_SEPARATOR}{commit_id(stream, version)}"
-        for tenant, segment in last.items()
+    marked = {
+        f"{segment['_tenant']}{_SEPARATOR}{commit_id(stream, version)}"
+        for segment in segments
+        if segment["number"] > last[segment["_tenant"]]["cleared"]
         for stream, version in segment["commits"]
     }
     kept = ("", "", 0)
-    for document in source[COMMITS].find().sort("_id", 1):
+    for document in source[LOG].find({"stream": {"$exists": True}}).sort("_id", 1):
         tenant, stream, version = document["_tenant"], document["stream"], document["version"]
-        placed = document["_id"] in heads or document.get("position", sys.maxsize) <= _end(last.get(tenant))
+        placed = document["_id"] in marked or document.get("position", sys.maxsize) <= _end(last.get(tenant))
         if not placed and document["_id"] not in waiting:
             continue
         if version > 1 and kept != (tenant, stream, version - 1):

@@ -119,6 +119,7 @@ def test_under_steady_work_the_cursor_never_lags_by_more_than_it_may() -> None:
             time = asyncio.get_running_loop().time
             done: dict[int, float] = {}
             for position in range(1, 200):
+                await asyncio.sleep(0.01)
                 await rig.append("wanted")
                 await rig.come_to(follower, position)
                 done[position] = time()

@@ -10,13 +10,13 @@ from atelier_common.bus.memory import MemoryBus
 from atelier_common.clock import SimulatedClock
 from atelier_common.commands import Request
 from atelier_common.commit import Context
-from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT
+from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT, until
 from atelier_common.conformance.notes import START, registry
 from atelier_common.conformance.running_world import Note, note_decider, texts
 from atelier_common.documents.mongo import DRIVERS, MongoDocuments, connect
 from atelier_common.documents.port import Delete, Documents, Insert, Replace, ServerTime
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMIT_INDEXES, COMMITS, LOGS, SEGMENT_INDEXES, SEGMENTS
+from atelier_common.eventstore.layout import LOG, LOG_INDEXES, LOGS
 from atelier_common.follower import CURSORS
 from atelier_common.lease import LEASES
 from atelier_common.service import Service
@@ -100,6 +100,11 @@ async def lead_a_service(documents: MongoDocuments) -> None:
         assert await store.find_command(TENANT, "note/a", "c2")
         assert await store.head(TENANT) == len(await store.read_log(TENANT, 0)) == 3
         await service.idle()
+
+        async def is_cleared() -> bool:
+            return not await documents.scan(TENANT, LOG, "pending", limit=1)
+
+        await until(is_cleared)
     finally:
         await service.stop()
 
@@ -134,11 +139,11 @@ async def test_every_command_says_what_the_promise_says(watched: Watched) -> Non
     }
     assert said == set()
     assert sent.kinds() >= {
-        *((read, kept) for read in ("find",) for kept in (LOGS, COMMITS, SEGMENTS, CURSORS, LEASES, "texts.v1.0")),
-        *(("insert", kept) for kept in (LOGS, COMMITS, SEGMENTS, "things")),
-        *(("update", kept) for kept in (COMMITS, CURSORS, LEASES, "texts.v1.0", "things")),
+        *((read, kept) for read in ("find",) for kept in (LOGS, LOG, CURSORS, LEASES, "texts.v1.0")),
+        *(("insert", kept) for kept in (LOGS, LOG, "things")),
+        *(("update", kept) for kept in (LOG, CURSORS, LEASES, "texts.v1.0", "things")),
         ("delete", "things"),
-        ("createIndexes", COMMITS),
+        ("createIndexes", LOG),
         ("getMore", "things"),
     }
 
@@ -147,7 +152,7 @@ async def test_reads_go_to_the_primary_whatever_the_address_says(watched: Watche
     documents, _ = watched
     assert documents._client.read_preference == Nearest()
     # A lone server is never told by its driver, so this is asked of what all commands are made from.
-    assert documents._database[COMMITS].read_preference == Primary()
+    assert documents._database[LOG].read_preference == Primary()
 
 
 async def test_all_commands_of_a_client_stand_in_one_session(watched: Watched) -> None:
@@ -193,14 +198,12 @@ async def test_four_replicas_migrate_an_empty_database_at_once(mongo_address: st
     replicas = [connect(mongo_address, name, DRIVERS[number % 2]) for number in range(4)]
 
     async def migrate(documents: Documents) -> None:
-        for collection, fields in ((COMMITS, COMMIT_INDEXES), (SEGMENTS, SEGMENT_INDEXES)):
-            await documents.ensure_index(collection, fields)
+        await documents.ensure_index(LOG, LOG_INDEXES)
 
     try:
         for _ in range(2):  # the second time as after a rolling restart
             await asyncio.gather(*map(migrate, replicas))
-        assert await indexes(replicas[0], COMMITS) == {"_id_", *(f"by_{field}" for field in COMMIT_INDEXES)}
-        assert await indexes(replicas[0], SEGMENTS) == {"_id_", *(f"by_{field}" for field in SEGMENT_INDEXES)}
+        assert await indexes(replicas[0], LOG) == {"_id_", *(f"by_{field}" for field in LOG_INDEXES)}
     finally:
         await replicas[0].drop()
         for documents in replicas:

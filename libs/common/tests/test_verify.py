@@ -14,7 +14,7 @@ from atelier_common.documents.memory import MemoryDocuments
 from atelier_common.documents.port import Body, Delete, Insert, Replace
 from atelier_common.events import EventRegistry, StoredEvent
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id, segment_id
+from atelier_common.eventstore.layout import LOG, commit_id, segment_id
 from atelier_common.eventstore.sequencer import Sequencer
 from atelier_common.projecting import flip
 from atelier_common.projection import Projection, by_stream_key
@@ -75,29 +75,29 @@ async def test_a_whole_log_has_nothing_wrong(log: Log) -> None:
 
 
 async def test_a_lost_commit_is_a_hole(log: Log) -> None:
-    await log.documents.write([Delete(T, COMMITS, commit_id("b/1", 2))])
+    await log.documents.write([Delete(T, LOG, commit_id("b/1", 2))])
     assert await log.rules() == {"dense positions", "no hole in the log"}
 
 
 async def test_a_lost_commit_is_a_hole_even_to_who_wrote_it(log: Log) -> None:
-    await log.documents.write([Delete(T, COMMITS, commit_id("b/1", 2))])
+    await log.documents.write([Delete(T, LOG, commit_id("b/1", 2))])
     found = [*await verify.check_log(log.store, T), *await verify.check_segments(log.documents, T)]
     assert {violation.rule for violation in found} == {"one log", "no hole in the log"}
 
 
 async def test_a_lost_segment_is_found(log: Log) -> None:
-    await log.documents.write([Delete(T, SEGMENTS, segment_id(2))])
+    await log.documents.write([Delete(T, LOG, segment_id(2))])
     assert await log.rules() >= {"segments follow each other", "one position per commit"}
 
 
 async def test_a_commit_with_two_positions_is_found(log: Log) -> None:
-    await log.change(SEGMENTS, segment_id(3), commits=[["a/1", 4], ["b/1", 4], ["b/1", 4]])
+    await log.change(LOG, segment_id(3), commits=[["a/1", 4], ["b/1", 4], ["b/1", 4]])
     assert await log.rules() >= {"stream order", "one position per commit"}
 
 
 async def test_a_stream_out_of_order_is_found(log: Log) -> None:
     await log.change(
-        SEGMENTS, segment_id(2), commits=[["a/1", 3], ["a/1", 2], ["b/1", 2], ["c/1", 2], ["b/1", 3], ["c/1", 3]]
+        LOG, segment_id(2), commits=[["a/1", 3], ["a/1", 2], ["b/1", 2], ["c/1", 2], ["b/1", 3], ["c/1", 3]]
     )
     assert await log.rules() >= {"stream order", "one position per commit", "one log"}
 

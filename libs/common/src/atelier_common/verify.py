@@ -13,7 +13,7 @@ from functools import partial
 from atelier_common.backfill import Backfill
 from atelier_common.documents.port import Documents
 from atelier_common.events import EventRegistry
-from atelier_common.eventstore.layout import COMMITS, SEGMENTS, commit_id
+from atelier_common.eventstore.layout import FIRST_COMMIT, LAST_SEGMENT, LOG, commit_id
 from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import CURSORS
 from atelier_common.held_facts import AskedSayings, GatheredSayings, HeldFacts, Sayings
@@ -48,7 +48,7 @@ async def check_segments(documents: Documents, tenant: str) -> list[Violation]:
     number, last = 0, 0
     placed = Scratch(_IN_MEMORY)
     low: str | None = None
-    while segments := await documents.scan(tenant, SEGMENTS, low=low, limit=_PAGE):
+    while segments := await documents.scan(tenant, LOG, low=low, high=LAST_SEGMENT, limit=_PAGE):
         for id, segment in segments:
             number += 1
             size = segment["last"] - segment["first"] + 1
@@ -61,8 +61,8 @@ async def check_segments(documents: Documents, tenant: str) -> list[Violation]:
                     found.append(Violation("one position per commit", tenant, stream, detail))
                 placed.put(key, position)
             last, low = segment["last"], id + "\x00"
-    low = None
-    while commits := await documents.scan(tenant, COMMITS, low=low, limit=_PAGE):
+    low = FIRST_COMMIT
+    while commits := await documents.scan(tenant, LOG, low=low, limit=_PAGE):
         for id, body in commits:
             held = placed.pop(id)
             if "pending" not in body and (held is None or body.get("position") != held):

@@ -87,6 +87,32 @@ class DocumentsSuite:
             ]
             assert sorted(won) == [write.id for write in writes]
 
+    async def test_inserts_in_order_end_in_front_of_the_first_whose_id_is_taken(self) -> None:
+        def inserts(*ids: str) -> list[Insert]:
+            return [Insert(TENANT, "things", id, {"id": id}) for id in ids]
+
+        assert await self.documents.insert_in_order([]) == 0
+        assert await self.documents.insert_in_order(inserts("d", "c")) == 2
+        assert await self.documents.insert_in_order(inserts("a", "b", "c", "e")) == 2
+        assert await self.documents.insert_in_order(inserts("a", "f")) == 0
+        assert [id for id, _ in await self.documents.scan(TENANT, "things")] == ["a", "b", "c", "d"]
+        many = [f"{number:04d}" for number in range(1_200)]
+        await self.documents.write(inserts("1100"))
+        assert await self.documents.insert_in_order(inserts(*many)) == 1_100
+        assert len(await self.documents.scan(TENANT, "things", low="0000", high="9999", limit=2_000)) == 1_101
+
+    async def test_inserts_in_order_that_cross_leave_no_document_without_those_before_it(self) -> None:
+        async def insert(ids: list[str]) -> tuple[list[str], int]:
+            return ids, await self.documents.insert_in_order(
+                [Insert(TENANT, "things", id, {"first": ids[0]}) for id in ids]
+            )
+
+        shared = [f"s{number}" for number in range(10)]
+        outcomes = await asyncio.gather(*(insert([f"w{n}", *shared[n % 3 :], f"x{n}"]) for n in range(8)))
+        held = dict(await self.documents.scan(TENANT, "things"))
+        for ids, inserted in outcomes:
+            assert [id for id in ids if held.get(id, {}).get("first") == ids[0]] == ids[:inserted]
+
     async def test_of_racing_guarded_replaces_exactly_one_wins(self) -> None:
         await self._put("1", {"version": 0, "by": -1})
         for version in range(40):

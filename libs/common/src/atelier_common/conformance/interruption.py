@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from atelier_common.documents.port import Body, Documents, Write
+from atelier_common.documents.port import Body, Documents, Insert, Write
 
 Moment = Literal["before", "after"]
 
@@ -51,6 +51,12 @@ class InterruptedDocuments:
         outcomes = await self._documents.write(writes)
         await self._interrupt(call, "after")
         return outcomes
+
+    async def insert_in_order(self, inserts: Sequence[Insert]) -> int:
+        call = await self._begin()
+        inserted = await self._documents.insert_in_order(inserts)
+        await self._interrupt(call, "after")
+        return inserted
 
     async def find(self, tenant: str, collection: str, id: str) -> Body | None:
         call = await self._begin()

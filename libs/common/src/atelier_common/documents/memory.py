@@ -201,14 +201,20 @@ class MemoryDocuments:
                     held.index(each)
 
     async def write(self, writes: Sequence[Write]) -> list[bool]:
+        return await self._sent(writes, stops=False)
+
+    async def insert_in_order(self, inserts: Sequence[Insert]) -> int:
+        return sum(await self._sent(inserts, stops=True))
+
+    async def _sent(self, writes: Sequence[Write], *, stops: bool) -> list[bool]:
         if self._faultless:
-            return await self._write(writes)
+            return await self._write(writes, stops)
         # What has been sent is on its way: a caller who is cancelled meanwhile does not call it back.
-        sent = asyncio.ensure_future(self._write(writes))
+        sent = asyncio.ensure_future(self._write(writes, stops))
         sent.add_done_callback(_forget_failure)
         return await asyncio.shield(sent)
 
-    async def _write(self, writes: Sequence[Write]) -> list[bool]:
+    async def _write(self, writes: Sequence[Write], stops: bool) -> list[bool]:
         outcomes = []
         for write in writes:
             effect = Effect(type(write).__name__.lower(), write.tenant, write.collection, write.id)
@@ -216,6 +222,8 @@ class MemoryDocuments:
             outcomes.append(self._apply(write))
             self._seen = self._database.sequence
             await self._faults.after(effect)
+            if stops and not outcomes[-1]:
+                break
         return outcomes
 
     def _apply(self, write: Write) -> bool:

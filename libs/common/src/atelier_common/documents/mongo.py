@@ -23,7 +23,6 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from atelier_common.documents.joining import JoinedInserts
 from atelier_common.documents.mongo_form import (
     BEHIND_SEPARATOR,
     ID,
@@ -94,7 +93,6 @@ class MongoDocuments:
         self._starting = asyncio.Lock()
         self._name = uuid.uuid4().hex[:12]
         self._numbers = itertools.count(1)
-        self._joined = JoinedInserts(self._insert_together)
         self._together = WritingTogether(self, self._write_one)
 
     async def close(self) -> None:
@@ -132,21 +130,27 @@ class MongoDocuments:
                 outcomes += await self._write_together(together)
         return outcomes
 
+    async def insert_in_order(self, inserts: Sequence[Insert]) -> int:
+        if not inserts:
+            return 0
+        collection = self._database[inserts[0].collection]
+        with _asking():
+            session = await self._in_session()
+            try:
+                await collection.insert_many([self._stored(one) for one in inserts], ordered=True, session=session)
+            except BulkWriteError as error:
+                return min(_taken(error))
+        return len(inserts)
+
     async def _write_together(self, writes: Sequence[Write]) -> list[bool]:
         """Writes to one collection, no two of one document: their order does not matter."""
         plain = [write for write in writes if not isinstance(write, Delete) and not asks_the_time(write)]
         if len(writes) > 1 and len(plain) == len(writes):
             return await self._write_bulk(plain)
-        if len(plain) == 1 and isinstance(plain[0], Insert):
-            return [await self._joined.insert(plain[0])]
         outcomes: list[bool] = []
         for start in range(0, len(writes), _ALONE_AT_ONCE):
             outcomes += await asyncio.gather(*map(self._write_one, writes[start : start + _ALONE_AT_ONCE]))
         return outcomes
-
-    async def _insert_together(self, writes: Sequence[Insert]) -> list[bool]:
-        with _asking():
-            return await self._write_bulk(writes) if len(writes) > 1 else [await self._write_one(writes[0])]
 
     async def _write_one(self, write: Write) -> bool:
         collection, session = self._database[write.collection], await self._in_session()
@@ -194,10 +198,7 @@ class MongoDocuments:
         try:
             await self._database[collection].insert_many(documents, ordered=False, session=await self._in_session())
         except BulkWriteError as error:
-            failures = error.details["writeErrors"]
-            if error.details.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failures):
-                raise
-            return {one["index"] for one in failures}
+            return _taken(error)
         return set()
 
     async def replace_all(self, collection: str, replacing: Replacing) -> int:
@@ -295,6 +296,14 @@ class MongoDocuments:
 
     def _stored(self, write: Insert | Replace) -> Body:
         return stored(write, f"{self._name}{next(self._numbers)}")
+
+
+def _taken(error: BulkWriteError) -> set[int]:
+    """The places of those that were not inserted since their ids exist. Raises the error where it is about anything else."""
+    failures = error.details["writeErrors"]
+    if error.details.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failures):
+        raise error
+    return {one["index"] for one in failures}
 
 
 async def _in_a_thread(work: Callable[[], None]) -> None:

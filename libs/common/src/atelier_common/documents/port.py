@@ -89,6 +89,14 @@ class Documents(Protocol):
         """Apply in order, each on its own; the outcome of each. Raises only when outcomes are unknown."""
         ...
 
+    async def insert_in_order(self, inserts: Sequence[Insert]) -> int:
+        """Insert these, all into one collection, one after the other up to the first whose id is taken; how many were inserted.
+
+        Each is durable when the next is: of whatever is found of them, all before it is there too, also where this raises since the
+        outcome is unknown. None of them has the server's time.
+        """
+        ...
+
     async def find(self, tenant: str, collection: str, id: str) -> Body | None: ...
 
     async def find_many(self, tenant: str, collection: str, ids: Iterable[str]) -> dict[str, Body]:

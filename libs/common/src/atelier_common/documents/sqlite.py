@@ -105,6 +105,17 @@ class SqliteDocuments:
             lambda connection: [connection.execute(*statement).rowcount == 1 for statement in statements]
         )
 
+    async def insert_in_order(self, inserts: Sequence[Insert]) -> int:
+        statements = [self._statement(insert) for insert in inserts]
+
+        def insert(connection: sqlite3.Connection) -> int:
+            for number, statement in enumerate(statements):
+                if connection.execute(*statement).rowcount != 1:
+                    return number
+            return len(statements)
+
+        return await self._database.submit(insert)
+
     def _statement(self, write: Write) -> tuple[str, tuple[Any, ...]]:
         match write:
             case Insert():

@@ -11,31 +11,33 @@ import bisect
 import hashlib
 import math
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit
 from atelier_common.documents.port import SYSTEM, Body, Documents, Insert, Replace
 from atelier_common.doorbell import Doorbell
 from atelier_common.errors import NotFound, Unavailable
+from atelier_common.eventstore.joining import JoinedAppends
 from atelier_common.eventstore.known import KnownVersions, Slot
 from atelier_common.eventstore.layout import (
-    COMMIT_INDEXES,
-    COMMITS,
     LAST_CHARACTER,
+    LAST_SEGMENT,
+    LOG,
+    LOG_INDEXES,
     LOGS,
     LONGEST_SEGMENT,
     PARTS,
-    SEGMENT_INDEXES,
-    SEGMENTS,
     commit_document,
     commit_id,
     commit_of,
     last_commit_id,
+    segment_id,
 )
 from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
 from atelier_common.eventstore.recent import RecentCommits
-from atelier_common.eventstore.sequencer import SequencerLoop
+from atelier_common.eventstore.sequencer import Sequencer
+from atelier_common.eventstore.sequencing import SequencerLoop
 from atelier_common.eventstore.waiting import Appending
 from atelier_common.lease import LEASE_MS
 
@@ -82,8 +84,12 @@ class DocumentEventStore:
         """How many segments the last full page of a log was read from."""
         self._tenants: list[str] = []
         self._tenants_known_until = -math.inf
+        self._joined: dict[str, JoinedAppends] = {}
+        self._sent: dict[int, Commit] = {}
+        """By the identity of its document: what is on its way to the database."""
         self.changed = Doorbell()
         self.appended = Doorbell()
+        """Something was appended that has no position yet."""
         self._loop = (
             SequencerLoop(
                 documents,
@@ -99,8 +105,7 @@ class DocumentEventStore:
         )
 
     async def start(self) -> None:
-        await self._documents.ensure_index(COMMITS, COMMIT_INDEXES)
-        await self._documents.ensure_index(SEGMENTS, SEGMENT_INDEXES)
+        await self._documents.ensure_index(LOG, LOG_INDEXES)
         if self._loop is not None:
             self._loop.start()
 
@@ -158,39 +163,64 @@ class DocumentEventStore:
                 return found
 
     async def append(self, commits: Sequence[Commit]) -> list[AppendOutcome]:
-        inserts = []
-        for c in commits:
+        bodies: list[Body] = []
+        for commit in commits:
             # Microseconds, each later than the one before, so that one process's commits get their positions in its order.
             self._since = max(self._since + 1, self._now() * 1_000)
-            inserts.append(Insert(c.tenant, COMMITS, commit_id(c.stream, c.version), commit_document(c, self._since)))
-        for tenant in dict.fromkeys(commit.tenant for commit in commits):
+            bodies.append(commit_document(commit, self._since))
+        tenants = list(dict.fromkeys(commit.tenant for commit in commits))
+        for tenant in tenants:
             await self.incarnation(tenant)
         outcomes: list[AppendOutcome] = [VersionTaken() for _ in commits]
         refused: set[Slot] = set()
-        here = {commit.tenant: self._loop.waiting(commit.tenant) for commit in commits} if self._loop else {}
+        here = {tenant: self._loop.of(tenant).waiting for tenant in tenants} if self._loop else {}
         try:
             with Appending(here) as appending:
                 for wave in _waves(commits):
                     open_ones = [index for index in wave if _stream(commits[index]) not in refused]
-                    for index in await self._inserted(open_ones, commits, inserts):
+                    for index in await self._inserted(open_ones, commits, bodies):
                         outcomes[index] = Appended(commits[index])
-                        appending.durable(commits[index].tenant, inserts[index].body)
+                        appending.durable(commits[index].tenant, bodies[index])
                     refused |= {_stream(commits[index]) for index in wave if isinstance(outcomes[index], VersionTaken)}
         finally:
-            self.appended.ring()
+            if self._loop is None or self._loop.restless(tenants):
+                self.appended.ring()
         return outcomes
 
-    async def _inserted(self, wave: Sequence[int], commits: Sequence[Commit], inserts: Sequence[Insert]) -> list[int]:
+    async def _inserted(self, wave: Sequence[int], commits: Sequence[Commit], bodies: Sequence[Body]) -> list[int]:
         """Write these, each of another stream; which of them are in the log now."""
         await self._learn_predecessors([commits[index] for index in wave])
         # A predecessor, once there, stays: looking first and inserting then leaves no gap in a stream.
-        ready = [index for index in wave if self._follows(commits[index])]
-        outcomes = await self._documents.write([inserts[index] for index in ready]) if ready else []
-        taken = [index for index, is_new in zip(ready, outcomes, strict=True) if is_new]
+        ready: dict[str, list[int]] = {}
+        for index in wave:
+            if self._follows(commits[index]):
+                ready.setdefault(commits[index].tenant, []).append(index)
+        sent = {id(bodies[index]): commits[index] for some in ready.values() for index in some}
+        self._sent |= sent
+        try:
+            outcomes = await asyncio.gather(
+                *(self._joined_of(tenant).append([bodies[index] for index in some]) for tenant, some in ready.items())
+            )
+        finally:
+            for one in sent:
+                del self._sent[one]
+        taken = [
+            index
+            for some, inserted in zip(ready.values(), outcomes, strict=True)
+            for index, is_new in zip(some, inserted, strict=True)
+            if is_new
+        ]
         for index in taken:
             self._known.remember(_stream(commits[index]), commits[index].version)
-            self._recent.remember(commits[index])
+            if not commits[index].position:
+                self._recent.remember(commits[index])
         return taken
+
+    def _joined_of(self, tenant: str) -> JoinedAppends:
+        if tenant not in self._joined:
+            sequencer = self._loop.of(tenant) if self._loop else Sequencer(self._documents, tenant)
+            self._joined[tenant] = JoinedAppends(sequencer.append)
+        return self._joined[tenant]
 
     def _follows(self, commit: Commit) -> bool:
         return self._known.reaches(_stream(commit), commit.version - 1)
@@ -202,7 +232,7 @@ class DocumentEventStore:
                 unknown.setdefault(commit.tenant, []).append(commit)
         for tenant, asked in unknown.items():
             ids = {commit_id(commit.stream, commit.version - 1): commit for commit in asked}
-            for id in await self._documents.find_many(tenant, COMMITS, ids):
+            for id in await self._documents.find_many(tenant, LOG, ids):
                 self._known.remember(_stream(ids[id]), ids[id].version - 1)
 
     async def read_stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
@@ -213,7 +243,7 @@ class DocumentEventStore:
         while limit is None or len(found) < limit:
             wanted = 1000 if limit is None else min(1000, limit - len(found))
             low = commit_id(stream, after + len(found) + 1)
-            page = await self._documents.scan(tenant, COMMITS, low=low, high=last_commit_id(stream), limit=wanted)
+            page = await self._documents.scan(tenant, LOG, low=low, high=last_commit_id(stream), limit=wanted)
             found += [commit_of(tenant, document) for _, document in page]
             if len(page) < wanted:
                 break
@@ -230,7 +260,7 @@ class DocumentEventStore:
         ):  # versions 1, then 2 to 5, then 6 to 21 ... of those that have so many: most streams are new or short
             versions = range(first, first + count)
             ids = [commit_id(stream, version) for stream in growing for version in versions]
-            documents = await self._documents.find_many(tenant, COMMITS, ids)
+            documents = await self._documents.find_many(tenant, LOG, ids)
             for stream in growing:
                 for version in versions:
                     document = documents.get(commit_id(stream, version))
@@ -276,14 +306,15 @@ class DocumentEventStore:
         """The first ``limit`` segments of those that place so many commits after a position, in order."""
         # A server may look through all that lie in the range before it gives the first: without an end that is the rest of the log.
         until = after + commits + LONGEST_SEGMENT
-        return await self._documents.scan(tenant, SEGMENTS, "last", low=after + 1, high=until, limit=limit)
+        return await self._documents.scan(tenant, LOG, "last", low=after + 1, high=until, limit=limit)
 
     def note_placed(self, tenant: str, segment: Body, documents: Mapping[str, Body]) -> None:
         """This process's sequencer gave these commits their positions: who follows the log here need not ask for them."""
         for (stream, version), position in _placed([segment], segment["first"] - 1, len(segment["commits"])).items():
-            commit = self._recent.find(tenant, stream, version)
+            document = documents[commit_id(stream, version)]
+            commit = self._recent.find(tenant, stream, version) or self._sent.get(id(document))
             if commit is None:
-                commit = commit_of(tenant, documents[commit_id(stream, version)])
+                commit = commit_of(tenant, document)
             commit.position = position
             self._recent.remember(commit)
         self._know_head(tenant, segment["last"])
@@ -299,7 +330,7 @@ class DocumentEventStore:
         """The commits that stand at these positions, in order. It ends in front of one whose segment is here and itself not yet."""
         known = {slot: self._recent.find(tenant, *slot) for slot in placed}
         ids = {commit_id(*slot): slot for slot, commit in known.items() if commit is None}
-        for id, document in (await self._documents.find_many(tenant, COMMITS, ids) if ids else {}).items():
+        for id, document in (await self._documents.find_many(tenant, LOG, ids) if ids else {}).items():
             known[ids[id]] = commit_of(tenant, document)
         found: list[Commit] = []
         for slot, position in placed.items():
@@ -312,40 +343,52 @@ class DocumentEventStore:
         return found
 
     async def head(self, tenant: str) -> int:
-        found = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
-        head = int(found[0][1]["last"]) if found else 0
+        segment = await self._last_segment(tenant)
+        head = int(segment["last"]) if segment else 0
         self._know_head(tenant, head)
         return head
 
+    async def _last_segment(self, tenant: str) -> Body | None:
+        found = await self._documents.scan(tenant, LOG, high=LAST_SEGMENT, limit=1, descending=True)
+        return found[0][1] if found else None
+
+    async def _still_marked(self, tenant: str) -> dict[tuple[str, int], int]:
+        """(stream, version) with their positions of all that has one and may still be marked as pending."""
+        last = await self._last_segment(tenant)
+        if last is None:
+            return {}
+        low, high = segment_id(last["cleared"] + 1), segment_id(last["number"])
+        found = await self._documents.scan(tenant, LOG, low=low, high=high, limit=last["number"])
+        return {(stream, version): at for _, segment in found for (stream, version), at in _given(segment)}
+
     async def pending_since(self, tenant: str) -> int | None:
         """When the commit that waits longest for its position was written, by its writer's time of day; None: none waits."""
-        found = await self._documents.scan(tenant, COMMITS, "pending", limit=1)
-        return int(found[0][1]["pending"]) // 1_000 if found else None
+        if not await self._documents.scan(tenant, LOG, "pending", limit=1):
+            return None
+        marked = await self._still_marked(tenant)
+        for _, document in await self._documents.scan(tenant, LOG, "pending", limit=len(marked) + 1):
+            if (document["stream"], document["version"]) not in marked:
+                return int(document["pending"]) // 1_000
+        return None
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int | None:
         known = self._recent.find(tenant, stream, version)
         if known is not None and known.position:
             return known.position
         id = commit_id(stream, version)
-        document = await self._documents.find(tenant, COMMITS, id)
+        document = await self._documents.find(tenant, LOG, id)
         if document is None or "position" in document:
             return None if document is None else int(document["position"])
-        # Only commits of the head segment may still be pending; if the head moved on meanwhile, ours has its position
-        # now.
-        head = await self._documents.scan(tenant, SEGMENTS, limit=1, descending=True)
-        if head:
-            segment = head[0][1]
-            position = _placed([segment], segment["first"] - 1, len(segment["commits"])).get((stream, version))
-            if position is not None:
-                return position
-        document = await self._documents.find(tenant, COMMITS, id)
+        position = (await self._still_marked(tenant)).get((stream, version))
+        if position is not None:
+            return position
+        # It may have got its position, and lost its mark, since it was read.
+        document = await self._documents.find(tenant, LOG, id)
         return int(document["position"]) if document is not None and "position" in document else None
 
     async def list_streams(self, tenant: str, prefix: str, after: str = "", limit: int = 1000) -> list[str]:
         low = max(prefix, after + "\x00" if after else "")
-        found = await self._documents.scan(
-            tenant, COMMITS, "opened", low=low, high=prefix + LAST_CHARACTER, limit=limit
-        )
+        found = await self._documents.scan(tenant, LOG, "opened", low=low, high=prefix + LAST_CHARACTER, limit=limit)
         return [document["opened"] for _, document in found]
 
     async def put_part(self, tenant: str, content: bytes) -> str:
@@ -392,11 +435,17 @@ def _waves(commits: Sequence[Commit]) -> list[list[int]]:
     return waves
 
 
+def _given(segment: Body) -> Iterator[tuple[tuple[str, int], int]]:
+    """The positions that a segment gives."""
+    for position, (stream, version) in enumerate(segment["commits"], segment["first"]):
+        yield (stream, version), position
+
+
 def _placed(segments: Sequence[Body], after: int, limit: int) -> dict[tuple[str, int], int]:
     """(stream, version) of the segments' commits with their positions after ``after``, dense; ends at the first hole."""
     placed: dict[tuple[str, int], int] = {}
     for segment in segments:
-        for position, (stream, version) in enumerate(segment["commits"], segment["first"]):
+        for (stream, version), position in _given(segment):
             if len(placed) == limit:
                 return placed
             if position <= after:

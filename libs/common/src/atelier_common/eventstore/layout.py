@@ -1,9 +1,10 @@
 """How a log lies in documents: which collections, which ids, which fields.
 
-- ``log.commits``, by stream and version: ``stream version body``; ``opened`` on version 1; ``pending`` until
-  the commit is seen to stand in a segment, from then on ``position``.
-- ``log.segments``, by number: ``number first last commits``, the positions first..last given to these (stream,
-  version).
+- ``log`` holds two kinds of documents, so that a commit and the segment that gives it its position can leave in one insert:
+  commits, by stream and version: ``stream version body``; ``opened`` on version 1; ``pending`` until the commit is known to stand in a
+  segment, from then on ``position``;
+  segments, by number, in front of all commits: ``number first last commits``, the positions first..last given to these (stream,
+  version); ``cleared``, the number of the last segment of whose commits, and of those of all before it, none was pending any more.
 - ``log.parts``, by SHA-256: ``chunks``; each chunk is a document ``<digest>/<number>`` with its ``content`` in base64.
 - ``logs``, by tenant, in tenant SYSTEM: ``incarnation``.
 
@@ -13,15 +14,16 @@ Truth about positions is in the segments alone. A commit's ``position`` repeats 
 from atelier_common.commit import Commit
 from atelier_common.documents.port import Body
 
-COMMITS = "log.commits"
-SEGMENTS = "log.segments"
+LOG = "log"
 PARTS = "log.parts"
 LOGS = "logs"
 
-COMMIT_INDEXES = ("opened", "pending")
-SEGMENT_INDEXES = ("last",)
+LOG_INDEXES = ("opened", "pending", "last")
 LONGEST_SEGMENT = 2_000
 """No segment gives more positions: who looks for the one that gives a position need look no further than this."""
+
+MOST_MARKED = 1_000
+"""No more segments than these stand behind the one that the last says is cleared."""
 
 _SEPARATOR = "\x1f"
 _DIGITS = 10
@@ -38,7 +40,12 @@ def last_commit_id(stream: str) -> str:
 
 
 def segment_id(number: int) -> str:
-    return f"{number:012d}"
+    return f"{_SEPARATOR}{number:012d}"
+
+
+LAST_SEGMENT = segment_id(10**12 - 1)
+FIRST_COMMIT = " "
+"""Ids from here on are those of commits: no stream begins with a control character."""
 
 
 def commit_document(commit: Commit, since: int) -> Body:

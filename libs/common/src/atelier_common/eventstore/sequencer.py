@@ -1,48 +1,62 @@
-"""Gives positions: reads what is pending and writes it down in the next segment.
+"""Gives positions: writes down in the next segment what has none.
 
 The lease only spares work. That positions are dense and that nothing is taken twice rests on the order of the steps and
 on one thing alone, that of two inserts of segment k+1 one fails:
 
-1. read the head segment k;
-2. clear the pending flag of exactly the commits stored in k (those of earlier segments were cleared before k was
-   written);
-3. read what is pending: nothing of it stands in any segment up to k;
+1. read the last segment k, and all behind the one that it says is cleared;
+2. clear the marks of exactly the commits stored in these;
+3. read what is marked: nothing of it stands in any segment up to k;
 4. insert segment k+1. If somebody else has written it, or the outcome is unknown: start over, with what is stored.
 
-Whoever wrote segment k+1 clears its flags at once, from what it has read of these commits, and has then done steps 1 and 2 of its next
-round: that a segment stands and its flags are cleared is so for ever. Should somebody else have written k+1 meanwhile, step 4 fails.
+Whoever wrote segment k+1 knows the end and what stands in the segments behind the cleared one, for that is so for ever. So it leaves out
+1, passes over these commits in 3, and clears their marks together, half a second later or when they are many. Should somebody else
+have written k+2 meanwhile, its own insert fails. A segment says which was the last cleared one when it was sent.
 
-What this process has itself appended since it knows the end is pending, and known without reading (``waiting``): step 3 is then left
-out, though never for long, as others append too.
+What this process appends while it knows the end leaves together with the segment that gives it its position, in one insert, the
+segment last: of documents inserted in order none is there without those before it, so no segment names a commit that is not there.
+Where one's id is taken, those before it stand in the log with their marks, and wait like all others.
 """
 
 import asyncio
-import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
 
 from atelier_common.documents.port import Body, Documents, Insert, Replace, Write
-from atelier_common.doorbell import Doorbell
 from atelier_common.eventstore.known import KnownVersions
-from atelier_common.eventstore.layout import COMMITS, LONGEST_SEGMENT, SEGMENTS, commit_id, commit_of, segment_id
-from atelier_common.eventstore.waiting import Waiting
-from atelier_common.lease import Lease, lead
+from atelier_common.eventstore.layout import (
+    LAST_SEGMENT,
+    LOG,
+    LONGEST_SEGMENT,
+    MOST_MARKED,
+    commit_id,
+    commit_of,
+    segment_id,
+)
+from atelier_common.eventstore.waiting import Key, Waiting
 from atelier_common.telemetry import names, tracing
 
 BATCH = 1_000
-_SHORTEST_WAIT = 0.25
-_LONGEST_REST = 0.02
+MARKS_AT_ONCE = 250
+MARKS_CLEARED_EVERY = 0.5
+"""Seconds; and so many commits: a mark stays no longer, and no more of them stay, than until one of both is reached."""
 _LOOKS_EVERY = 0.5
 """Seconds after which it is looked what others have appended, however much this process appends itself, and though nobody said so."""
-_log = logging.getLogger(__name__)
 
 
 class End(NamedTuple):
-    """The last segment of a log, all flags of which are cleared, and the last position that it gives."""
+    """The last segment of a log, and the last position that it gives."""
 
     number: int
     last: int
+
+
+class Marked(NamedTuple):
+    """A commit that has its position and may still carry its mark."""
+
+    document: Body
+    position: int
 
 
 Placed = Callable[[str, Body, Mapping[str, Body]], None]
@@ -54,23 +68,35 @@ def _nobody(_tenant: str, _segment: Body, _documents: Mapping[str, Body]) -> Non
 
 
 class Sequencer:
-    """Sequences one tenant's log. Any number may run at once; each :meth:`step` is safe on its own.
+    """Sequences one tenant's log. Any number may run at once; each :meth:`step` and :meth:`append` is safe on its own.
 
-    What is remembered from step to step stays true: a segment of which every flag is known to be cleared, and how far
-    streams are known to have their positions.
+    From step to step it is remembered how far streams have their positions, which stays true, and the log's end with what is marked
+    there, until anything speaks against it.
     """
 
     def __init__(self, documents: Documents, tenant: str, placed: Placed = _nobody) -> None:
         self._documents = documents
         self._tenant = tenant
         self._tell = placed
+        self._turn = asyncio.Lock()
         self._end: End | None = None
+        self._marked: dict[str, Marked] = {}
+        """By id: the commits of the segments behind the cleared one."""
         self._cleared = 0
+        self._clears_at = math.inf
+        self._forgotten = 0
+        """How often."""
         self._placed = KnownVersions()
         self._looked = -math.inf
         self.waiting = Waiting()
         self.more = False
         """Whether another step may take more at once."""
+
+    @property
+    def restless(self) -> bool:
+        """Whether a step has anything to do at once that is known here."""
+        waits = self._end is None or bool(self.waiting.known) or self.waiting.look
+        return waits or len(self._marked) >= MARKS_AT_ONCE
 
     async def step(self) -> int:
         """One round; the number of commits that got their positions by it. 0: nothing is pending, or another was
@@ -78,9 +104,30 @@ class Sequencer:
 
         Raises what the database raises; then the outcome is unknown and the next round finds out.
         """
-        self.more = False
+        async with self._turn:
+            self.more = False
+            with self._forgetting_where_it_fails():
+                taken = await self._step()
+        if len(self._marked) >= MARKS_AT_ONCE or asyncio.get_running_loop().time() >= self._clears_at:
+            # Others append meanwhile.
+            with self._forgetting_where_it_fails():
+                await self.clear()
+        return taken
+
+    async def append(self, bodies: Sequence[Body]) -> int:
+        """Insert the documents of these commits in order, up to the first whose id is taken; how many were. Where the end is known
+        here they have their positions then, and so has what waited here.
+
+        Raises what the database raises; then it is not known how many stand in the log.
+        """
+        async with self._turn:
+            with self._forgetting_where_it_fails():
+                return await self._append(bodies)
+
+    @contextmanager
+    def _forgetting_where_it_fails(self) -> Iterator[None]:
         try:
-            return await self._step()
+            yield
         except BaseException:
             self.forget()
             raise
@@ -88,6 +135,10 @@ class Sequencer:
     def forget(self) -> None:
         """Another may write the next segment: begin anew with what is stored."""
         self._end = None
+        self._marked.clear()
+        self._cleared = 0
+        self._clears_at = math.inf
+        self._forgotten += 1
         self.waiting.closed()
 
     async def _step(self) -> int:
@@ -100,75 +151,140 @@ class Sequencer:
         batch, full = await self._wait_for_positions()
         if not batch:
             return 0
-        next_end = End(end.number + 1, end.last + len(batch))
-        segment: Body = {
-            "number": next_end.number,
-            "first": end.last + 1,
-            "last": next_end.last,
-            "commits": list(batch),
-        }
-        traces = (commit_of(self._tenant, body).trace for body in batch.values())
-        with tracing.batch_span(names.SPAN_SEQUENCE, traces, {names.COMMIT_COUNT: len(batch)}):
-            (won,) = await self._documents.write([Insert(self._tenant, SEGMENTS, segment_id(next_end.number), segment)])
-            if not won:
-                self.forget()
-                self.more = True
-                return 0
-            self.waiting.taken(batch)
-            for stream, version in batch:
-                self._placed.remember((self._tenant, stream), version)
-            documents = {commit_id(*key): body for key, body in batch.items()}
-            self._tell(self._tenant, segment, documents)
-            await self._clear(documents, _positions(segment))
-        self._end, self._cleared, self.more = next_end, next_end.number, full
-        return len(batch)
+        segment = await self._next_segment(end, batch)
+        if segment is None:
+            return 0
+        with self._span(batch):
+            (won,) = await self._documents.write([self._insert_of(segment)])
+            self._noted(end, segment, batch, won=won)
+        self.more = full or not won
+        return len(batch) if won else 0
 
-    async def _wait_for_positions(self) -> tuple[dict[tuple[str, int], Body], bool]:
+    async def _append(self, bodies: Sequence[Body]) -> int:
+        inserts = [Insert(self._tenant, LOG, commit_id(body["stream"], body["version"]), body) for body in bodies]
+        end = self._end
+        batch: dict[Key, Body] = {}
+        if end is not None:
+            found = self.waiting.known | {(body["stream"], body["version"]): body for body in bodies}
+            batch = await self._takeable(dict(sorted(found.items(), key=_age)))
+        segment = await self._next_segment(end, batch) if end is not None and batch else None
+        if end is None or segment is None:
+            return await self._documents.insert_in_order(inserts)
+        with self._span(batch):
+            inserted = await self._documents.insert_in_order([*inserts, self._insert_of(segment)])
+            if inserted >= len(inserts):
+                self._noted(end, segment, batch, won=inserted > len(inserts))
+        return min(inserted, len(inserts))
+
+    async def _next_segment(self, end: End, batch: Iterable[Key]) -> Body | None:
+        """The segment behind ``end`` that places these; None where that was forgotten meanwhile."""
+        if end.number - self._cleared >= MOST_MARKED:
+            await self.clear()
+        if self._end is not end:
+            return None
+        commits = list(batch)
+        return {
+            "number": end.number + 1,
+            "first": end.last + 1,
+            "last": end.last + len(commits),
+            "commits": commits,
+            "cleared": self._cleared,
+        }
+
+    def _insert_of(self, segment: Body) -> Insert:
+        return Insert(self._tenant, LOG, segment_id(segment["number"]), segment)
+
+    def _span(self, batch: Mapping[Key, Body]) -> AbstractContextManager[Any]:
+        traces = (commit_of(self._tenant, body).trace for body in batch.values())
+        return tracing.batch_span(names.SPAN_SEQUENCE, traces, {names.COMMIT_COUNT: len(batch)})
+
+    def _noted(self, end: End, segment: Body, batch: Mapping[Key, Body], *, won: bool) -> None:
+        """The segment behind ``end`` stands: this one or, where it was not ``won``, another's."""
+        if not won:
+            self.forget()
+            return
+        self.waiting.taken(batch)
+        for stream, version in batch:
+            self._placed.remember((self._tenant, stream), version)
+        documents = {commit_id(*key): body for key, body in batch.items()}
+        self._tell(self._tenant, segment, documents)
+        if self._end is end:  # else it was forgotten meanwhile, and with it what is marked
+            self._end = End(segment["number"], segment["last"])
+            self._mark(documents, segment)
+
+    async def _wait_for_positions(self) -> tuple[dict[Key, Body], bool]:
         """What can be taken now, in order, and whether there may be more than that."""
         waiting = self.waiting
         found = dict(waiting.known)
         now = asyncio.get_running_loop().time()
         if waiting.look or not found or now >= self._looked + _LOOKS_EVERY:
             waiting.look, self._looked = False, now
-            pending = await self._documents.scan(self._tenant, COMMITS, "pending", limit=BATCH)
-            found |= {(body["stream"], body["version"]): body for _, body in pending}
-            waiting.look = waiting.look or len(pending) == BATCH
-        oldest = sorted(found.items(), key=lambda one: (one[1]["pending"], one[0]))
+            limit = BATCH + len(self._marked)
+            pending = await self._documents.scan(self._tenant, LOG, "pending", limit=limit)
+            found |= {(body["stream"], body["version"]): body for id, body in pending if id not in self._marked}
+            waiting.look = waiting.look or len(pending) == limit
+        oldest = sorted(found.items(), key=_age)
         batch = await self._takeable(dict(oldest[:BATCH])) if found else {}
         return batch, len(oldest) > BATCH or waiting.look
 
     async def _find_end(self) -> End | None:
-        """Read the last segment and clear its flags. None if one of its commits could not be read."""
-        found = await self._documents.scan(self._tenant, SEGMENTS, limit=1, descending=True)
+        """Read the last segments and clear their marks. None if one of their commits could not be read."""
+        found = await self._documents.scan(self._tenant, LOG, high=LAST_SEGMENT, limit=1, descending=True)
         if not found:
             return End(0, 0)
         _, head = found[0]
-        if head["number"] != self._cleared and not await self._clear_stored(head):
-            return None
-        self._cleared = head["number"]
-        return End(head["number"], head["last"])
+        self._cleared = head["cleared"]
+        for segment in await self._segments_behind_the_cleared(head):
+            positions = _positions(segment)
+            documents = await self._documents.find_many(self._tenant, LOG, positions)
+            if len(documents) < len(positions):
+                self._marked.clear()
+                return None
+            self._mark(documents, segment)
+        end = End(head["number"], head["last"])
+        await self._clear(end.number)
+        return end
 
-    async def _clear_stored(self, segment: Body) -> bool:
-        """Clear what a segment holds. False if one of its commits could not be read."""
-        positions = _positions(segment)
-        documents = await self._documents.find_many(self._tenant, COMMITS, positions)
-        await self._clear(documents, positions)
-        return len(documents) == len(positions)
+    async def _segments_behind_the_cleared(self, head: Body) -> list[Body]:
+        behind = head["number"] - self._cleared
+        if behind < 2:
+            return [head] if behind else []
+        low, high = segment_id(self._cleared + 1), segment_id(head["number"])
+        found = await self._documents.scan(self._tenant, LOG, low=low, high=high, limit=behind)
+        return [segment for _, segment in found]
 
-    async def _clear(self, documents: Mapping[str, Body], positions: Mapping[str, int]) -> None:
-        """Note in each of these commits its position in place of the flag."""
+    def _mark(self, documents: Mapping[str, Body], segment: Body) -> None:
+        if not self._marked:
+            self._clears_at = asyncio.get_running_loop().time() + MARKS_CLEARED_EVERY
+        for id, position in _positions(segment).items():
+            if "pending" in documents[id]:
+                self._marked[id] = Marked(documents[id], position)
+
+    async def clear(self) -> None:
+        """Clear the marks of all that has its position, as far as it is known here."""
+        if self._end is not None:
+            await self._clear(self._end.number)
+
+    async def _clear(self, until: int) -> None:
+        """Note in every commit up to this segment that still carries its mark the position in place of it."""
+        marked, forgotten = dict(self._marked), self._forgotten
         writes: list[Write] = []
-        for id, document in documents.items():
-            if "pending" in document:
-                cleared: Body = {name: value for name, value in document.items() if name != "pending"}
-                cleared["position"] = positions[id]
-                guard = {"pending": document["pending"]}
-                writes.append(Replace(self._tenant, COMMITS, id, cleared, guard, known=document))
+        for id, (document, position) in marked.items():
+            cleared: Body = {name: value for name, value in document.items() if name != "pending"}
+            cleared["position"] = position
+            guard = {"pending": document["pending"]}
+            writes.append(Replace(self._tenant, LOG, id, cleared, guard, known=document))
         if writes:
             # A guard that is not met says that another sequencer has cleared this one already, to the same position.
             await self._documents.write(writes)
+        if forgotten != self._forgotten:
+            return
+        for id in marked:
+            del self._marked[id]
+        self._cleared = max(self._cleared, until)
+        self._clears_at = asyncio.get_running_loop().time() + MARKS_CLEARED_EVERY if self._marked else math.inf
 
-    async def _takeable(self, pending: Mapping[tuple[str, int], Body]) -> dict[tuple[str, int], Body]:
+    async def _takeable(self, pending: Mapping[Key, Body]) -> dict[Key, Body]:
         """Those whose predecessor is taken too or has its position, each after its predecessor, by stream and version.
 
         A scan is no snapshot: it may show a commit and have missed the one before it. Such a predecessor is fetched
@@ -179,9 +295,9 @@ class Sequencer:
         asked = self._missing(waiting)
         while asked:
             ids = {commit_id(*key): key for key in asked}
-            found = await self._documents.find_many(self._tenant, COMMITS, ids)
+            found = await self._documents.find_many(self._tenant, LOG, ids)
             for id, key in ids.items():
-                if id in found and "pending" not in found[id]:
+                if id in found and ("pending" not in found[id] or id in self._marked):
                     self._placed.remember((self._tenant, key[0]), key[1])
                 elif id in found:
                     waiting.add(key)
@@ -196,100 +312,18 @@ class Sequencer:
         self.waiting.look = self.waiting.look or len(ordered) > LONGEST_SEGMENT
         return {key: bodies[key] for key in ordered[:LONGEST_SEGMENT]}
 
-    def _missing(self, waiting: set[tuple[str, int]]) -> set[tuple[str, int]]:
+    def _missing(self, waiting: set[Key]) -> set[Key]:
         """Predecessors of which it is not known whether they wait or have their position."""
         predecessors = {(stream, version - 1) for stream, version in waiting if version > 1} - waiting
         return {key for key in predecessors if not self._placed.reaches((self._tenant, key[0]), key[1])}
 
 
+def _age(found: tuple[Key, Body]) -> tuple[int, Key]:
+    """The longest waiting first."""
+    key, body = found
+    return body["pending"], key
+
+
 def _positions(segment: Body) -> dict[str, int]:
     """The position of each commit of a segment, by the commit's id."""
     return {commit_id(stream, version): at for at, (stream, version) in enumerate(segment["commits"], segment["first"])}
-
-
-class SequencerLoop:
-    """A replica's sequencer: works on every tenant's log while it holds the lease.
-
-    Woken by the doorbell, which each append of this process rings; what others append it is told of, or finds by looking, less and
-    less often, down to once each ``idle_seconds``. After a round that took something it rests as long as that lasted, 20 ms at most: under
-    load more comes at once, and what comes after a pause is taken at once.
-    """
-
-    def __init__(
-        self,
-        documents: Documents,
-        tenants: Callable[[], Awaitable[list[str]]],
-        *,
-        owner: str,
-        bell: Doorbell,
-        placed: Placed,
-        lease_ttl_ms: int,
-        idle_seconds: float,
-    ) -> None:
-        self._documents = documents
-        self._tenants = tenants
-        self._bell = bell
-        self._placed = placed
-        self._idle = idle_seconds
-        self._sequencers: dict[str, Sequencer] = {}
-        self._lease = Lease(documents, "sequencer", owner, lease_ttl_ms)
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def leading(self) -> bool:
-        """Whether this replica holds the lease, as far as it knows."""
-        return self._lease.epoch > 0
-
-    def start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(lead(self._lease, self._work), name="sequencer")
-
-    def waiting(self, tenant: str) -> Waiting:
-        """What waits of a tenant's commits, as far as this process knows."""
-        return self._sequencer(tenant).waiting
-
-    def look(self) -> None:
-        """Others have appended."""
-        for sequencer in self._sequencers.values():
-            sequencer.waiting.look = True
-        self._bell.ring()
-
-    def _sequencer(self, tenant: str) -> Sequencer:
-        if tenant not in self._sequencers:
-            self._sequencers[tenant] = Sequencer(self._documents, tenant, self._placed)
-        return self._sequencers[tenant]
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _work(self, _epoch: int) -> None:
-        wait, time = _SHORTEST_WAIT, asyncio.get_running_loop().time
-        try:
-            while True:
-                rung, began = self._bell.listen(), time()
-                try:
-                    taken, more = await self.round()
-                except Exception:
-                    _log.warning("sequencing stopped short and starts over", exc_info=True)
-                    taken, more = 0, False
-                if more:
-                    continue
-                if taken:
-                    await asyncio.sleep(min(time() - began, _LONGEST_REST))
-                wait = _SHORTEST_WAIT if taken else min(self._idle, wait * 2)
-                await Doorbell.wait(rung, wait)
-        finally:
-            for sequencer in self._sequencers.values():
-                sequencer.forget()
-
-    async def round(self) -> tuple[int, bool]:
-        """One step for every tenant; how many commits got their positions, and whether there may be more of them at once."""
-        taken, more = 0, False
-        for tenant in await self._tenants():
-            sequencer = self._sequencer(tenant)
-            taken += await sequencer.step()
-            more = more or sequencer.more
-        return taken, more

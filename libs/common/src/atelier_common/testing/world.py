@@ -23,7 +23,7 @@ from atelier_common.documents.port import Body
 from atelier_common.errors import AtelierError
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import COMMITS, SEGMENTS
+from atelier_common.eventstore.layout import LOG
 from atelier_common.projection import Projection, by_stream_key
 from atelier_common.publisher import ContractEvent, ContractLog
 from atelier_common.reaction import Issue, Reaction, each
@@ -40,7 +40,7 @@ PATIENCE_SECONDS = 6.0
 """People come back slowly enough that leaders change many times while they work."""
 SETTLING_SECONDS = 60.0
 """Longer than every lease, retry and alarm."""
-STALE_SCANS = ((SEGMENTS, "_id"), (SEGMENTS, "last"), (COMMITS, "pending"), (COMMITS, "_id"))
+STALE_SCANS = ((LOG, "_id"), (LOG, "last"), (LOG, "pending"))
 
 
 @dataclass(frozen=True, slots=True)
