@@ -104,15 +104,14 @@ class Sequencer:
 
         Raises what the database raises; then the outcome is unknown and the next round finds out.
         """
+        if len(self._marked) >= MARKS_AT_ONCE or asyncio.get_running_loop().time() >= self._clears_at:
+            # Before it is looked what is marked, and not in turn: others append meanwhile.
+            with self._forgetting_where_it_fails():
+                await self.clear()
         async with self._turn:
             self.more = False
             with self._forgetting_where_it_fails():
-                taken = await self._step()
-        if len(self._marked) >= MARKS_AT_ONCE or asyncio.get_running_loop().time() >= self._clears_at:
-            # Others append meanwhile.
-            with self._forgetting_where_it_fails():
-                await self.clear()
-        return taken
+                return await self._step()
 
     async def append(self, bodies: Sequence[Body]) -> int:
         """Insert the documents of these commits in order, up to the first whose id is taken; how many were. Where the end is known
