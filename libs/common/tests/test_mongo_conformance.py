@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from atelier_common.conformance.appending import AppendingSuite
 from atelier_common.conformance.commands import CommandsSuite
 from atelier_common.conformance.consuming import ConsumingSuite
 from atelier_common.conformance.documents import DocumentsSuite
@@ -84,6 +85,10 @@ class TestEventStoreByPymongo(TestEventStoreByMotor):
 class TestCommandsOnMongo(_OnMongo, CommandsSuite):
     async def make_store(self) -> EventStore:
         return DocumentEventStore(await self.make_documents())
+
+
+class TestAppendingOnMongo(_OnMongo, AppendingSuite):
+    pass
 
 
 class TestSequencingOnMongo(_OnMongo, SequencingSuite):

@@ -2,6 +2,7 @@
 documents.
 """
 
+from atelier_common.conformance.appending import AppendingSuite
 from atelier_common.conformance.documents import DocumentsSuite
 from atelier_common.conformance.eventstore import DurableEventStoreSuite
 from atelier_common.conformance.lease import LeaseSuite
@@ -32,6 +33,11 @@ class TestLeaseOnSqlite(LeaseSuite):
 
 
 class TestTimersOnSqlite(TimersSuite):
+    make_documents = TestSqliteDocuments.make_documents
+    dispose = TestSqliteDocuments.dispose
+
+
+class TestAppendingOnSqlite(AppendingSuite):
     make_documents = TestSqliteDocuments.make_documents
     dispose = TestSqliteDocuments.dispose
 

@@ -6,6 +6,8 @@ for _suite in (
     "documents",
     "eventstore",
     "sequencing",
+    "sequencing_world",
+    "appending",
     "lease",
     "timers",
     "bus",

@@ -6,91 +6,27 @@ An adapter's test is :meth:`make_documents`; nothing is skipped.
 import asyncio
 import random
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from atelier_common.conformance.interruption import InterruptedDocuments, Moment
 from atelier_common.conformance.material import PATIENCE_SECONDS, append, commit, until
+from atelier_common.conformance.sequencing_world import STREAMS, SequencingWorld, is_held_up
 from atelier_common.documents.port import Body, Delete, Documents, Insert
 from atelier_common.eventstore import documents as eventstore_documents
 from atelier_common.eventstore import sequencer
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.eventstore.layout import FIRST_COMMIT, LAST_SEGMENT, LOG, commit_document
+from atelier_common.eventstore.layout import LOG
 from atelier_common.eventstore.port import Appended
 from atelier_common.eventstore.sequencer import Sequencer
+from atelier_common.eventstore.sequencing import SequencerLoop
 
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
-STREAMS = ("a/1", "b/1", "c/1")
 
 
-class SequencingSuite:
+class SequencingSuite(SequencingWorld):
     """Subclass it and give :meth:`make_documents`."""
-
-    async def make_documents(self) -> Documents:
-        raise NotImplementedError
-
-    async def dispose(self) -> None:
-        """Let go of what :meth:`make_documents` opened."""
-
-    documents: Documents
-    folder: Path
-    """Empty at the start of each test, for adapters that need one."""
-
-    @pytest.fixture(autouse=True)
-    async def _documents(self, tmp_path: Path) -> Any:
-        self.folder = tmp_path
-        self.documents = await self.make_documents()
-        self.store = DocumentEventStore(self.documents, sequencing=False)
-        await self.store.start()
-        yield
-        await self.dispose()
-
-    async def write(self, tenant: str, first: int, last: int) -> None:
-        """Versions first..last of three streams, written version by version."""
-        for version in range(first, last + 1):
-            await append(self.store, *(commit(stream, version, tenant=tenant) for stream in STREAMS))
-
-    async def drain(self, tenant: str, documents: Documents | None = None) -> int:
-        sequencer, taken = Sequencer(documents or self.documents, tenant), 0
-        while step := await sequencer.step():
-            taken += step
-        await sequencer.clear()
-        return taken
-
-    async def segments(self, tenant: str) -> list[Body]:
-        return [body for _, body in await self.documents.scan(tenant, LOG, high=LAST_SEGMENT)]
-
-    async def commits(self, tenant: str) -> list[tuple[str, Body]]:
-        return await self.documents.scan(tenant, LOG, low=FIRST_COMMIT, limit=10_000)
-
-    async def leave_uncleared(self, tenant: str, last: int) -> None:
-        """Write versions 1..last, give each its positions in a segment of its own, and die before any mark is cleared."""
-        sequencer = Sequencer(self.documents, tenant)
-        for version in range(1, last + 1):
-            await self.write(tenant, version, version)
-            assert await sequencer.step() == len(STREAMS)
-
-    def bodies(self, tenant: str, version: int) -> list[Body]:
-        return [commit_document(commit(stream, version, tenant=tenant), version) for stream in STREAMS]
-
-    async def check(self, tenant: str, versions: int) -> None:
-        """Everything stands in the log once, dense and in stream order, and nothing is left pending."""
-        segments = await self.segments(tenant)
-        assert [body["number"] for body in segments] == list(range(1, len(segments) + 1))
-        placed = [(stream, version) for body in segments for stream, version in body["commits"]]
-        assert len(placed) == versions * len(STREAMS)
-        for stream in STREAMS:
-            assert [version for name, version in placed if name == stream] == list(range(1, versions + 1))
-        log = await self.store.read_log(tenant, 0, limit=10_000)
-        assert [(c.stream, c.version) for c in log] == placed
-        assert [c.position for c in log] == list(range(1, len(placed) + 1))
-        assert await self.documents.scan(tenant, LOG, "pending") == []
-        kept = [body for _, body in await self.commits(tenant)]
-        assert {(body["stream"], body["version"]): body["position"] for body in kept} == {
-            key: position for position, key in enumerate(placed, 1)
-        }
 
     async def test_what_is_written_gets_its_place(self) -> None:
         await self.write("t", 1, 5)
@@ -166,10 +102,7 @@ class SequencingSuite:
                 await self.write(tenant, 2, 2)
                 paused = InterruptedDocuments(self.documents, at, moment, pause=True)
                 stale = asyncio.create_task(self.drain(tenant, paused))
-                done, _ = await asyncio.wait(
-                    {stale, asyncio.create_task(paused.reached.wait())}, return_when=asyncio.FIRST_COMPLETED
-                )
-                if stale in done:
+                if not await is_held_up(stale, paused):
                     break
                 pauses += 1
                 # While it sleeps another one takes over, for more than one segment.
@@ -182,116 +115,6 @@ class SequencingSuite:
                 await self.drain(tenant)
                 await self.check(tenant, 6)
         assert pauses == 2 * 8
-
-    async def test_who_knows_the_end_appends_and_gives_positions_with_one_question(self) -> None:
-        counted = InterruptedDocuments(self.documents)
-        sequencer = Sequencer(counted, "t")
-        await sequencer.step()
-        for version in range(1, 4):
-            before = counted.calls
-            assert await sequencer.append(self.bodies("t", version)) == 3
-            assert (counted.calls - before, await self.store.head("t")) == (1, 3 * version)
-        await sequencer.clear()
-        await self.check("t", 3)
-
-    async def test_what_is_appended_together_gets_its_positions_in_the_order_given(self) -> None:
-        leader = DocumentEventStore(self.documents)
-        loop = leader._loop
-        assert loop is not None
-        written = ["c/1", "a/1", "d/1", "b/1"]
-        await append(leader, commit("c/1", 1, tenant="t"))
-        await loop.round()
-        await append(leader, *(commit(stream, 1, tenant="t") for stream in written[1:3]))
-        await append(leader, commit("b/1", 1, tenant="t"), commit("a/1", 2, tenant="t"))
-        assert [one.stream for one in await leader.read_log("t", 0, 10)] == [*written, "a/1"]
-        assert [one.stream for one in await self.store.read_log("t", 0, 10)] == [*written, "a/1"]
-
-    async def test_what_waits_gets_its_position_with_what_is_appended(self) -> None:
-        sequencer = Sequencer(self.documents, "t")
-        await sequencer.step()
-        await self.write("t", 1, 1)
-        assert await sequencer.append(self.bodies("t", 2)) == 3
-        assert await self.store.head("t") == 6
-        await sequencer.clear()
-        await self.check("t", 2)
-
-    async def test_where_one_id_is_taken_what_stands_before_it_waits_and_the_rest_goes_on(self) -> None:
-        leader = DocumentEventStore(self.documents)
-        loop = leader._loop
-        assert loop is not None
-        await append(leader, *(commit(stream, 1, tenant="t") for stream in STREAMS))
-        await loop.round()
-        await append(self.store, commit("b/1", 2, "another's", tenant="t"))
-        outcomes = await leader.append([commit(stream, 2, tenant="t") for stream in STREAMS])
-        assert [isinstance(outcome, Appended) for outcome in outcomes] == [True, False, True]
-        assert await self.store.head("t") == 4
-        leader.others_appended()
-        assert (await loop.round())[0] == 2
-        await loop.of("t").clear()
-        await self.check("t", 2)
-        assert [one.command_id for one in await self.store.read_stream("t", "b/1", after=1)] == ["another's"]
-
-    async def test_an_append_may_be_lost_or_robbed_of_its_reply_at_every_step(self) -> None:
-        interruptions = 0
-        for moment in MOMENTS:
-            for at in range(1, 100):
-                tenant = f"{moment} {at}"
-                await self.leave_uncleared(tenant, 1)
-                interrupted = InterruptedDocuments(self.documents, at, moment)
-                sequencer = Sequencer(interrupted, tenant)
-                version = 2
-                try:
-                    await sequencer.step()
-                    for version in range(2, 5):
-                        await sequencer.append(self.bodies(tenant, version))
-                        if version == 3:
-                            await sequencer.clear()
-                except ConnectionError:
-                    for again in range(version, 5):
-                        await self.store.append([commit(stream, again, tenant=tenant) for stream in STREAMS])
-                await self.drain(tenant)
-                await self.check(tenant, 4)
-                if not interrupted.reached.is_set():
-                    break
-                interruptions += 1
-        # Both moments met: head, the commits of its segment, clearing them, pending, predecessors, three appends, and clearing in between.
-        assert interruptions == 2 * 9
-
-    async def test_what_a_stale_leader_appends_is_there_and_waits(self) -> None:
-        pauses = 0
-        for moment in MOMENTS:
-            for at in range(1, 100):
-                tenant = f"{moment} {at}"
-                paused = InterruptedDocuments(self.documents, at, moment, pause=True)
-                stale = Sequencer(paused, tenant)
-
-                async def lead(stale: Sequencer = stale, tenant: str = tenant) -> None:
-                    await stale.step()
-                    await stale.append(self.bodies(tenant, 1))
-                    await stale.append(self.bodies(tenant, 2))
-                    await stale.clear()
-
-                leading = asyncio.create_task(lead())
-                done, _ = await asyncio.wait(
-                    {leading, asyncio.create_task(paused.reached.wait())}, return_when=asyncio.FIRST_COMPLETED
-                )
-                if leading in done:
-                    break
-                pauses += 1
-                another = commit("z/1", 1, tenant=tenant)
-                await append(self.store, another)
-                await self.drain(tenant)
-                paused.resume.set()
-                await asyncio.wait_for(leading, PATIENCE_SECONDS)
-                await self.drain(tenant)
-                log = await self.store.read_log(tenant, 0)
-                assert [one.position for one in log] == list(range(1, 8))
-                assert {(one.stream, one.version) for one in log} == {
-                    ("z/1", 1),
-                    *((stream, version) for stream in STREAMS for version in (1, 2)),
-                }
-                assert await self.documents.scan(tenant, LOG, "pending") == []
-        assert pauses == 2 * 5
 
     async def test_who_was_stopped_before_it_cleared_marks_writes_over_nothing_that_a_restore_put_there(self) -> None:
         stopped = InterruptedDocuments(self.documents, pause=True)
@@ -341,12 +164,11 @@ class SequencingSuite:
 
     async def test_several_live_sequencers_that_know_their_own_process_s_commits(self) -> None:
         """As above; each sequencer, besides, is told what is appended beside it, and none has a lease."""
-        replicas = [DocumentEventStore(self.documents, owner=f"{number}") for number in range(3)]
+        leaders = [self.a_leader() for _ in range(3)]
+        replicas = [replica for replica, _ in leaders]
         writing = True
 
-        async def sequence(replica: DocumentEventStore) -> None:
-            loop = replica._loop
-            assert loop is not None
+        async def sequence(loop: SequencerLoop) -> None:
             while writing or await self.store.pending_since("t") is not None:
                 await loop.round()
                 await asyncio.sleep(random.choice((0, 0, 0.005)))
@@ -360,7 +182,7 @@ class SequencingSuite:
                     if isinstance(outcome, Appended):
                         break
 
-        sequencers = [asyncio.create_task(sequence(replica)) for replica in replicas]
+        sequencers = [asyncio.create_task(sequence(loop)) for _, loop in leaders]
         async with asyncio.timeout(60):
             await asyncio.gather(*(write(replicas[number % 3]) for number in range(30)))
             writing = False
@@ -373,27 +195,6 @@ class SequencingSuite:
             assert versions == list(range(1, len(versions) + 1))
         for replica in replicas:
             assert await replica.read_log("t", 0, limit=1000) == log
-
-    async def test_who_is_overtaken_while_its_append_is_on_its_way_goes_on_from_what_is_stored(self) -> None:
-        slow = InterruptedDocuments(self.documents, pause=True)
-        replica, other = DocumentEventStore(slow), DocumentEventStore(self.documents)
-        loop, others = replica._loop, other._loop
-        assert loop is not None
-        assert others is not None
-        await append(replica, commit("a/1", 1, tenant="t"))
-        assert await loop.round() == (1, False)
-        slow.interrupt_next("after")
-        appending = asyncio.create_task(append(replica, commit("a/1", 2, tenant="t")))
-        await slow.reached.wait()
-        assert await others.round() == (0, False)
-        await append(other, commit("a/1", 3, tenant="t"))
-        slow.resume.set()
-        await appending
-        await append(replica, commit("a/1", 4, tenant="t"))
-        assert [await loop.round(), await loop.round()] == [(1, False), (0, False)]
-        for reader in (self.store, replica, other):
-            log = await reader.read_log("t", 0)
-            assert [(one.version, one.position) for one in log] == [(1, 1), (2, 2), (3, 3), (4, 4)]
 
     async def test_what_a_leader_has_appended_itself_it_does_not_look_for(self) -> None:
         counted = InterruptedDocuments(self.documents)
