@@ -11,7 +11,7 @@ import bisect
 import hashlib
 import math
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from atelier_common.clock import SystemClock
 from atelier_common.commit import Commit
@@ -22,7 +22,6 @@ from atelier_common.eventstore.joining import JoinedAppends
 from atelier_common.eventstore.known import KnownVersions, Slot
 from atelier_common.eventstore.layout import (
     LAST_CHARACTER,
-    LAST_SEGMENT,
     LOG,
     LOG_INDEXES,
     LOGS,
@@ -32,10 +31,10 @@ from atelier_common.eventstore.layout import (
     commit_id,
     commit_of,
     last_commit_id,
-    segment_id,
 )
 from atelier_common.eventstore.port import Appended, AppendOutcome, VersionTaken
 from atelier_common.eventstore.recent import RecentCommits
+from atelier_common.eventstore.segments import given, last_segment, segments_behind_the_cleared
 from atelier_common.eventstore.sequencer import Sequencer
 from atelier_common.eventstore.sequencing import SequencerLoop
 from atelier_common.eventstore.waiting import Appending
@@ -343,23 +342,16 @@ class DocumentEventStore:
         return found
 
     async def head(self, tenant: str) -> int:
-        segment = await self._last_segment(tenant)
+        segment = await last_segment(self._documents, tenant)
         head = int(segment["last"]) if segment else 0
         self._know_head(tenant, head)
         return head
 
-    async def _last_segment(self, tenant: str) -> Body | None:
-        found = await self._documents.scan(tenant, LOG, high=LAST_SEGMENT, limit=1, descending=True)
-        return found[0][1] if found else None
-
     async def _still_marked(self, tenant: str) -> dict[tuple[str, int], int]:
         """(stream, version) with their positions of all that has one and may still be marked as pending."""
-        last = await self._last_segment(tenant)
-        if last is None:
-            return {}
-        low, high = segment_id(last["cleared"] + 1), segment_id(last["number"])
-        found = await self._documents.scan(tenant, LOG, low=low, high=high, limit=last["number"])
-        return {(stream, version): at for _, segment in found for (stream, version), at in _given(segment)}
+        last = await last_segment(self._documents, tenant)
+        behind = await segments_behind_the_cleared(self._documents, tenant, last) if last else []
+        return {key: position for segment in behind for key, position in given(segment)}
 
     async def pending_since(self, tenant: str) -> int | None:
         """When the commit that waits longest for its position was written, by its writer's time of day; None: none waits."""
@@ -435,17 +427,11 @@ def _waves(commits: Sequence[Commit]) -> list[list[int]]:
     return waves
 
 
-def _given(segment: Body) -> Iterator[tuple[tuple[str, int], int]]:
-    """The positions that a segment gives."""
-    for position, (stream, version) in enumerate(segment["commits"], segment["first"]):
-        yield (stream, version), position
-
-
 def _placed(segments: Sequence[Body], after: int, limit: int) -> dict[tuple[str, int], int]:
     """(stream, version) of the segments' commits with their positions after ``after``, dense; ends at the first hole."""
     placed: dict[tuple[str, int], int] = {}
     for segment in segments:
-        for (stream, version), position in _given(segment):
+        for (stream, version), position in given(segment):
             if len(placed) == limit:
                 return placed
             if position <= after:

@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 from atelier_common.documents.port import Body, Documents, Insert, Replace, Write
 from atelier_common.eventstore.known import KnownVersions
 from atelier_common.eventstore.layout import (
-    LAST_SEGMENT,
     LOG,
     LONGEST_SEGMENT,
     MOST_MARKED,
@@ -34,6 +33,7 @@ from atelier_common.eventstore.layout import (
     commit_of,
     segment_id,
 )
+from atelier_common.eventstore.segments import given, last_segment, segments_behind_the_cleared
 from atelier_common.eventstore.waiting import Key, Waiting
 from atelier_common.telemetry import names, tracing
 
@@ -228,12 +228,11 @@ class Sequencer:
 
     async def _find_end(self) -> End | None:
         """Read the last segments and clear their marks. None if one of their commits could not be read."""
-        found = await self._documents.scan(self._tenant, LOG, high=LAST_SEGMENT, limit=1, descending=True)
-        if not found:
+        head = await last_segment(self._documents, self._tenant)
+        if head is None:
             return End(0, 0)
-        _, head = found[0]
         self._cleared = head["cleared"]
-        for segment in await self._segments_behind_the_cleared(head):
+        for segment in await segments_behind_the_cleared(self._documents, self._tenant, head):
             positions = _positions(segment)
             documents = await self._documents.find_many(self._tenant, LOG, positions)
             if len(documents) < len(positions):
@@ -243,14 +242,6 @@ class Sequencer:
         end = End(head["number"], head["last"])
         await self._clear(end.number)
         return end
-
-    async def _segments_behind_the_cleared(self, head: Body) -> list[Body]:
-        behind = head["number"] - self._cleared
-        if behind < 2:
-            return [head] if behind else []
-        low, high = segment_id(self._cleared + 1), segment_id(head["number"])
-        found = await self._documents.scan(self._tenant, LOG, low=low, high=high, limit=behind)
-        return [segment for _, segment in found]
 
     def _mark(self, documents: Mapping[str, Body], segment: Body) -> None:
         if not self._marked:
@@ -325,4 +316,4 @@ def _age(found: tuple[Key, Body]) -> tuple[int, Key]:
 
 def _positions(segment: Body) -> dict[str, int]:
     """The position of each commit of a segment, by the commit's id."""
-    return {commit_id(stream, version): at for at, (stream, version) in enumerate(segment["commits"], segment["first"])}
+    return {commit_id(*key): position for key, position in given(segment)}
