@@ -250,10 +250,7 @@ class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client give
         return {place: dealt.done for place, dealt in self.dealt.items() if dealt.done > dealt.committed}
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
-        # The others begin where we ended, if the broker can be told in time.
-        with contextlib.suppress(Unavailable, PartitionLost, TimeoutError):
-            async with asyncio.timeout(_LEAVES_SECONDS):
-                await self._commit()
+        await self._commit()
         self._forget()
 
     def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
@@ -280,7 +277,7 @@ class KafkaSubscription:
         self._topics = [prefix + topic for topic in topics]
         self._consumer: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
-        self._held = _Held(self._commit_done)
+        self._held = _Held(self._commit_in_time)
         self._reading: asyncio.Task[None] | None = None
         self._committing: asyncio.Task[None] | None = None
         self._came = asyncio.Event()
@@ -373,6 +370,12 @@ class KafkaSubscription:
             except (Unavailable, PartitionLost) as error:
                 _log.info("%s commits later: %s", self._group, error)
 
+    async def _commit_in_time(self) -> None:
+        """The others begin where this member ended, if the broker can be told in time."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_LEAVES_SECONDS):
+                await self._commit_done()
+
     async def _commit_done(self) -> None:
         due = self._held.due()
         if not due or self._consumer is None:
@@ -433,18 +436,15 @@ class KafkaSubscription:
     async def close(self) -> None:
         self._closed = True
         async with self._starting:
-            consumer, self._consumer = self._consumer, None
             working = [task for task in (self._reading, self._committing) if task is not None]
             self._reading = self._committing = None
         for task in working:
             task.cancel()
         if working:
             await asyncio.wait(working)
+        await self._commit_in_time()
+        consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_LEAVES_SECONDS):
-                    if due := self._held.due():
-                        await consumer.commit(due)
             await _leave(consumer, _LEAVES_SECONDS)
 
     async def _joined(self) -> AIOKafkaConsumer:
