@@ -13,7 +13,7 @@ from atelier_common.documents.memory import MemoryDocuments
 from atelier_common.documents.port import Insert, Write
 from atelier_common.events import EventRegistry, StoredEvent
 from atelier_common.eventstore.documents import DocumentEventStore
-from atelier_common.follower import CURSORS, Follower, Handled, LeadershipLost
+from atelier_common.follower import CURSORS, SHORT_REST, Follower, Handled, LeadershipLost, Rest
 from atelier_common.late_cursors import DURABLE_WITHIN
 from atelier_common.opening import Opener
 from atelier_common.testing.simulation import simulate
@@ -44,11 +44,11 @@ class Rig:
         await asyncio.sleep(self.takes)
         return Handled(commits[-1].position)
 
-    def follower(self, wants: frozenset[str] = WANTED) -> Follower:
+    def follower(self, wants: frozenset[str] = WANTED, rest: Rest = SHORT_REST) -> Follower:
         def concerns(present: Set[str]) -> bool:
             return not wants.isdisjoint(present)
 
-        return Follower("one", self.store, self.documents, self.handle, wants=concerns, watch=self.watch)
+        return Follower("one", self.store, self.documents, self.handle, wants=concerns, watch=self.watch, rest=rest)
 
     async def come_to(self, follower: Follower, position: int) -> None:
         async def there() -> bool:
@@ -202,6 +202,27 @@ def test_the_first_after_a_pause_is_handled_at_once_and_under_load_more_comes_to
             turns = len(rig.seen) - 1
             assert turns < 300 / 10
             assert [position for turn in rig.seen for position in turn] == list(range(1, 302))
+
+    simulate(live())
+
+
+def test_whoever_waits_for_it_ends_its_rest() -> None:
+    async def live() -> None:
+        async with a_rig() as rig, following(follower := rig.follower(rest=Rest(1_000.0, 10.0))):
+            time = asyncio.get_running_loop().time
+            rig.takes = 0.01
+            await rig.append("wanted")
+            await rig.come_to(follower, 1)
+            await rig.append("wanted")
+            began = time()
+            await asyncio.sleep(1.0)
+            assert follower.position(TENANT) == 1, "it rests"
+            follower.hurry()
+            await rig.come_to(follower, 2)
+            assert time() - began < 1.1
+            await rig.append("wanted")
+            await rig.come_to(follower, 3)
+            assert time() - began > 9.0, "and rests after that"
 
     simulate(live())
 

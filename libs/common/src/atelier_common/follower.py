@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from atelier_common.commit import Commit
 from atelier_common.documents.port import Below, Documents, Replace, Write
@@ -13,8 +14,6 @@ from atelier_common.late_cursors import DURABLE_WITHIN
 from atelier_common.watching import LogWatch
 
 CURSORS = "cursors"
-_REST_FOR_WORK = 2.0
-_LONGEST_REST = 0.02
 _log = logging.getLogger("atelier.follower")
 
 
@@ -30,6 +29,16 @@ class Handled:
     writes: tuple[Write, ...] = ()
 
 
+class Rest(NamedTuple):
+    """How long a follower rests after work, so that under load more comes at once."""
+
+    for_work: float
+    """Times as long as the work took."""
+    longest: float
+    """Seconds at most."""
+
+
+SHORT_REST = Rest(2.0, 0.02)
 Handle = Callable[[str, Sequence[Commit]], Awaitable[Handled]]
 Wants = Callable[[Set[str]], bool]
 """Whether commits with events of these stored types and no others have to be handled."""
@@ -52,8 +61,8 @@ class Follower:
     its successor does too. Every follower of the kernel bears that: documents carry watermarks, commands the id of their cause,
     messages their identity.
 
-    After work a follower rests for a moment (twice as long as the work took, at most 20 ms), so that under load more comes at once; the
-    first commit after a pause is handled at once.
+    After work a follower takes its ``rest``; the first commit after a pause is handled at once. Whoever waits for it ends its rest
+    (:meth:`hurry`).
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class Follower:
         *,
         batch: int = 500,
         slowest: float = 5.0,
+        rest: Rest = SHORT_REST,
         advanced: Callable[[str, int], None] | None = None,
         wants: Wants = _everything,
         watch: LogWatch | None = None,
@@ -75,10 +85,12 @@ class Follower:
         self._handle = handle
         self._batch = batch
         self._slowest = slowest
+        self._rest = rest
         self._advanced = advanced
         self._wants = wants
         self._watch = watch or LogWatch(store, documents)
         self._bell = Doorbell()
+        self._waited_for = Doorbell()
         self._looking = False
         self._positions: dict[str, int] = {}
         self._saved: dict[str, tuple[int, float]] = {}
@@ -93,6 +105,10 @@ class Follower:
     def wake(self) -> None:
         """Look for what is new."""
         self._bell.ring()
+
+    def hurry(self) -> None:
+        """Somebody waits: go on without a rest."""
+        self._waited_for.ring()
 
     def told(self, tenant: str, before: int, last: int, present: Set[str]) -> None:
         """What came after ``before``: passed over where it does not concern this follower and nothing before it is left."""
@@ -119,7 +135,7 @@ class Follower:
         pause = 0.05
         with self._watch.telling(self):
             while True:
-                rung, began = self._bell.listen(), time()
+                rung, waited_for, began = self._bell.listen(), self._waited_for.listen(), time()
                 self._looking = True
                 try:
                     worked, more = await self._once()
@@ -138,7 +154,7 @@ class Follower:
                 if more:
                     continue
                 if worked:
-                    await asyncio.sleep(min(_REST_FOR_WORK * (time() - began), _LONGEST_REST))
+                    await Doorbell.wait(waited_for, min(self._rest.for_work * (time() - began), self._rest.longest))
                 await rung.wait()
 
     async def _once(self) -> tuple[bool, bool]:

@@ -11,7 +11,7 @@ from atelier_common.documents.port import SYSTEM, Below, Body, Documents, Replac
 from atelier_common.errors import Unavailable, UnknownEventType
 from atelier_common.events import EventRegistry
 from atelier_common.eventstore.port import EventStore
-from atelier_common.follower import Follower, Handled
+from atelier_common.follower import Follower, Handled, Rest
 from atelier_common.held_documents import HeldDocuments
 from atelier_common.opening import Opener, Unreadable
 from atelier_common.parking import ParkedKey, Parking
@@ -27,6 +27,8 @@ _BEHIND = 2_000
 """Commits that are applied before anything is written, where so many wait: a document that several of them touch is written once."""
 _AT_ONCE = 250
 """Commits between two turns of the others: readers are answered and leases kept meanwhile."""
+_REST = Rest(10.0, 0.1)
+"""What events say of a document in this time is written once, unless somebody waits for it."""
 _HELD_DOCUMENTS = 10_000
 _HELD_COMMITS = 250_000
 """How much such a build applies in memory before it writes: a document that many events touch is written once for all of them."""
@@ -84,6 +86,7 @@ class ProjectionRunner:
             documents,
             self._handle,
             batch=_BEHIND,
+            rest=_REST,
             advanced=self._advanced,
             wants=partial(self._opener.concerns, projection.types),
             watch=watch,
@@ -99,7 +102,7 @@ class ProjectionRunner:
         self._epoch = epoch
         self._parked.clear()
         self._unread.clear()
-        self._model.led(self._held)
+        self._model.led(self._held, self.follower.hurry)
         try:
             await self.follower.run(epoch)
         finally:

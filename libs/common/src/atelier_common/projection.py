@@ -55,6 +55,7 @@ class ReadModel:
         self._looks_every = looks_every
         self._looked = 0.0
         self._held: dict[str, HeldDocuments] = {}
+        self._hurry: dict[str, Callable[[], None]] = {}
 
     def activate(self, collection: str) -> None:
         """Flip reads to a build; called by the service that runs the projection."""
@@ -73,13 +74,17 @@ class ReadModel:
             self._applied[tenant] = position
             self._wake()
 
-    def led(self, held: HeldDocuments) -> None:
-        """This process leads a build from here on, until it has left it: nobody else writes its documents."""
+    def led(self, held: HeldDocuments, hurry: Callable[[], None]) -> None:
+        """This process leads a build from here on, until it has left it: nobody else writes its documents. ``hurry`` says that
+        somebody waits for it.
+        """
         self._held[held.collection] = held
+        self._hurry[held.collection] = hurry
 
     def left(self, collection: str) -> None:
         """A build is not led in this process any more: from here on only its documents and cursors tell how far it is."""
         self._held.pop(collection, None)
+        self._hurry.pop(collection, None)
         if collection == self._active:
             self._applied.clear()
 
@@ -184,6 +189,8 @@ class ReadModel:
             left = until - loop.time()
             if left <= 0:
                 return False
+            if self._active in self._hurry:
+                self._hurry[self._active]()
             try:
                 async with asyncio.timeout(min(left, 0.25)):
                     await woken.wait()
