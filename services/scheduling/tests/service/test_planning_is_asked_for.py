@@ -1,11 +1,12 @@
 """Planning is asked for in the log and done a site at a time: one site's solver keeps no other waiting, nothing asked is forgotten."""
 
 import asyncio
+import copy
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from atelier_common.commands import Request
+from atelier_common.commands import Commands, Request
 from atelier_common.commit import Context
 from atelier_scheduling.domain.plan import PlanProposed
 from atelier_scheduling.domain.planning import (
@@ -15,6 +16,7 @@ from atelier_scheduling.domain.planning import (
     PlanningAsked,
     planning_key,
 )
+from atelier_scheduling.engine.changes import LearnerLeft
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 OTHER = "other-school"
@@ -125,3 +127,23 @@ async def test_a_fact_that_comes_while_a_week_is_planned_is_in_the_plan_in_the_e
     first, second, _ = await lonely.log(f"plan/{site}:{week}")
     assert (first.reason, second.reason) == ("cadence", "path")
     assert {move.learner_id for move in second.moves} == {lonely.learners[0]}
+
+
+async def test_what_another_process_planned_meanwhile_is_what_a_repair_mends(lonely: Any) -> None:
+    await lonely.settle_in(6)
+    await lonely.propose()
+    document = await lonely.week()
+    site, week, now = document["site"], document["week"], lonely.world.clock.now()
+    service, planner = lonely.world.scheduling.service, lonely.world.scheduling.desk.planner
+    elsewhere = copy.copy(planner)
+    elsewhere._commands = Commands(service.store)
+    first = (await planner.latest(lonely.tenant, site, week)).plan_digest
+    left = [LearnerLeft(lonely.learners[1])]
+    mended = await elsewhere.repair(lonely.tenant, site, week, left, "forced", [], now)
+    assert mended.base_digest == first
+    await lonely.path(lonely.learners[0], *CHANGED, revision=2)
+    await lonely.world.settle()
+    second = (await planner.latest(lonely.tenant, site, week)).plan_digest
+    assert second != first
+    mended = await elsewhere.repair(lonely.tenant, site, week, left, "forced", [], now)
+    assert mended.base_digest == second

@@ -25,6 +25,8 @@ from atelier_scheduling.planning.process import SolverProcess
 from atelier_scheduling.planning.reading import Library, Models
 
 BIRTH_DATE = "birth_date"
+_HELD_SECONDS = 60.0
+"""A repair is begun on a plan that was the latest one so long ago at most; before it is proposed it must still be."""
 
 
 class Planner:
@@ -84,13 +86,11 @@ class Planner:
         ``causes``: ids of events, each with the learner whose needs it may have changed, or else "". What changed nobody's
         needs is no cause of the plan.
         """
-        latest = await self.latest(tenant, site_id, week)
         key = plan_key(site_id, week)
-        anew = self._asked.anew(tenant, key, latest.plan_digest, changes)
-        if not anew:
-            return None
         description = await self._library.site(tenant, site_id)
-        outcome = await self._mend(tenant, latest.plan_digest, anew, description)
+        latest, anew, outcome = await self._mend_latest(tenant, site_id, week, changes, description)
+        if outcome is None:
+            return None
         if outcome.diagnosis:
             return RefusePlan(latest.problem_digest, outcome.diagnosis, reason, now)
         known = None if outcome.changed else outcome.passed_over
@@ -141,7 +141,10 @@ class Planner:
     async def latest(self, tenant: str, site_id: str, week: str) -> PlanProposed:
         """The latest plan of a week, as it was proposed: the one that waits, or else the one that holds. Raises NotFound."""
         # Another process may have planned since this one did: on what it held it would find nothing to change, or the wrong thing.
-        state, _ = await self._commands.load(PLAN, tenant, plan_key(site_id, week))
+        return await self._latest(tenant, site_id, week)
+
+    async def _latest(self, tenant: str, site_id: str, week: str, *, within: float = 0.0) -> PlanProposed:
+        state, _ = await self._commands.load(PLAN, tenant, plan_key(site_id, week), within=within)
         found: PlanProposed | None = state.proposed or state.held
         if found is None:
             raise NotFound(f"there is no plan of {site_id} for {week} yet; make one with `atelier plan`")
@@ -166,6 +169,29 @@ class Planner:
             if document["week"] <= week and held:
                 return (await self._library.plan(tenant, held["plan_digest"])).plan
         return None
+
+    async def _mend_latest(
+        self, tenant: str, site_id: str, week: str, changes: Sequence[Change], description: Any
+    ) -> tuple[PlanProposed, list[Change], solving.Outcome | None]:
+        """The week's latest plan, which of the changes it does not know yet, and what these make of it: None where there are none."""
+        held = await self._latest(tenant, site_id, week, within=_HELD_SECONDS)
+        while True:
+            anew = self._asked.anew(tenant, plan_key(site_id, week), held.plan_digest, changes)
+            # Most likely nobody else has planned this week since: that is asked while it is mended.
+            mending = asyncio.create_task(self._mend_any(tenant, held.plan_digest, anew, description))
+            try:
+                latest = await self.latest(tenant, site_id, week)
+                if latest.plan_digest == held.plan_digest:
+                    return latest, anew, await mending
+            finally:
+                mending.cancel()
+                await asyncio.gather(mending, return_exceptions=True)
+            held = latest
+
+    async def _mend_any(
+        self, tenant: str, digest: str, changes: Sequence[Change], description: Any
+    ) -> solving.Outcome | None:
+        return await self._mend(tenant, digest, changes, description) if changes else None
 
     async def _mend(
         self, tenant: str, digest: str, changes: Sequence[Change], description: Any, *, trial: bool = False
