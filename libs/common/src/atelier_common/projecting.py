@@ -14,7 +14,7 @@ from atelier_common.eventstore.port import EventStore
 from atelier_common.follower import Follower, Handled, Rest
 from atelier_common.held_documents import HeldDocuments
 from atelier_common.opening import Opener, Unreadable
-from atelier_common.parking import ParkedKey, Parking
+from atelier_common.parked_keys import ParkedKeys
 from atelier_common.projection import STATES, Projection, ReadModel
 from atelier_common.reading_ahead import ReadingAhead
 from atelier_common.telemetry import names, tracing
@@ -63,9 +63,6 @@ class ProjectionRunner:
         self._store = store
         self._documents = documents
         self._opener = Opener(store, registry)
-        self._parking = Parking(documents)
-        self._parked: dict[str, dict[str, int]] = {}
-        self._unread: set[tuple[str, str]] = set()
         self._recent: OrderedDict[tuple[str, str], Body | None] = OrderedDict()
         self._unwritten: dict[str, Body] = {}
         """Of the stretch that is under way, by key: what has to be read here since the documents do not have it yet."""
@@ -77,11 +74,12 @@ class ProjectionRunner:
         self._held = HeldDocuments(documents, self.collection, remembered=remembered)
         self._going_out: dict[str, tuple[int, tuple[Replace, ...]]] = {}
         """What was handed on last, by tenant: durable when the follower has come as far."""
-        self._epoch = 0
         self._alone = asyncio.Lock()
         self._remembered = remembered
+        name = f"projection:{self.collection}"
+        self._parked = ParkedKeys(name, projection.name, store, documents)
         self.follower = Follower(
-            f"projection:{self.collection}",
+            name,
             store,
             documents,
             self._handle,
@@ -99,9 +97,7 @@ class ProjectionRunner:
         self._handed_on.clear()
         self._going_out.clear()
         self._held.forget()
-        self._epoch = epoch
-        self._parked.clear()
-        self._unread.clear()
+        self._parked.begin(epoch)
         self._model.led(self._held, self.follower.hurry)
         try:
             await self.follower.run(epoch)
@@ -133,34 +129,17 @@ class ProjectionRunner:
         raise Unavailable(f"{self.projection.name} cannot write at the moment; try again")
 
     async def _catch_up(self, tenant: str, key: str) -> None:
-        # Should this process begin to lead anew meanwhile, it begins further on than this comes to, and the key stays parked.
-        epoch = self._epoch
-        # What is stored counts here, also what a leader that is no more has parked.
-        self._parked.pop(tenant, None)
-        since = (await self._parked_keys(tenant)).get(key)
-        if since is None:
-            return
-        until = self.follower.position(tenant)
-        if until < since:
-            raise Unavailable(f"{self.projection.name} has not come to {key} in this process; unpark where it is led")
-        after = since - 1
-        while after < until:
-            commits = [commit for commit in await self._store.read_log(tenant, after) if commit.position <= until]
-            if not commits:
-                raise Unavailable("the log cannot be read up to where the projection stands; try again")
+        async def redo(commits: Sequence[Commit]) -> None:
             await self._require_alone(tenant, commits, key)
             await self._apply_parked(tenant, commits, key)
-            after = commits[-1].position
-        self._parked.pop(tenant, None)
-        if not await self._parking.release(tenant, ParkedKey(self.follower.name, key, "", since), epoch):
-            raise Unavailable(f"{key} is watched over by a later leader; unpark where it is led")
-        self._unread.discard((tenant, key))
+
+        await self._parked.catch_up(tenant, key, lambda: self.follower.position(tenant), redo)
 
     async def _require_alone(self, tenant: str, commits: Sequence[Commit], key: str) -> None:
         """Where an event that could not be read stands for its stream, it may have belonged to documents that went on
         without it; those only a rebuild puts right.
         """
-        if (tenant, key) not in self._unread:
+        if not self._parked.reason(tenant, key).startswith(UnknownEventType.__name__):
             return
         mine = [commit for commit in commits if commit.stream.partition("/")[2] == key]
         for opened in await self._opener.open(tenant, mine, self.projection.types):
@@ -180,18 +159,6 @@ class ProjectionRunner:
         finally:
             self._recent.pop((tenant, key), None)
             self._absent.clear()
-
-    async def _parked_keys(self, tenant: str) -> dict[str, int]:
-        while tenant not in self._parked:
-            epoch = self._epoch
-            found = await self._parking.take_over(tenant, self.follower.name, epoch)
-            if epoch != self._epoch:
-                continue  # it was taken over for a tenure that is past
-            self._parked[tenant] = {entry.key: entry.since for entry in found}
-            self._unread |= {
-                (tenant, entry.key) for entry in found if entry.reason.startswith(UnknownEventType.__name__)
-            }
-        return self._parked[tenant]
 
     async def _handle(self, tenant: str, commits: Sequence[Commit]) -> Handled:
         async with self._alone:
@@ -236,17 +203,14 @@ class ProjectionRunner:
             applied = await self._apply(tenant, commits, only=None)
         self._unwritten.update(applied.bodies)
         self._doubtful.update(applied.stopped)
-        parked = await self._parked_keys(tenant)
         for key, (position, error) in applied.stopped.items():
-            reason = f"{type(error).__name__} in {self.projection.name}"
-            await self._parking.park(tenant, ParkedKey(self.follower.name, key, reason, position), self._epoch)
-            parked[key] = position
+            await self._parked.park(tenant, key, error, position)
 
     async def _apply(self, tenant: str, commits: Sequence[Commit], only: str | None) -> Applied:
         """What a batch makes of the documents, and what stopped which key. ``only`` restricts it to one key, parked or not."""
         applied = Applied()
         opened = await self._opener.open(tenant, commits, self.projection.types)
-        events = by_key(self.projection, opened, await self._parked_keys(tenant), only, applied)
+        events = by_key(self.projection, opened, await self._parked.of(tenant), only, applied)
         apply(self.projection, events, await self._load(tenant, events), applied)
         for key in applied.met_again:
             self._held.doubt(tenant, key)
