@@ -26,7 +26,7 @@ from aiokafka.errors import (
 )
 
 from atelier_common.bus.port import Bus, Delivery, Message, PartitionLost
-from atelier_common.bus.read_ahead import ReadAhead
+from atelier_common.bus.prefetched import Prefetched
 from atelier_common.errors import Unavailable
 
 COMMITTED_WITHIN = 0.25
@@ -242,7 +242,7 @@ class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client give
 
     def __init__(self, commit: Callable[[], Awaitable[None]]) -> None:
         self._commit = commit
-        self.ahead = ReadAhead()
+        self.prefetched = Prefetched()
         self.dealt: defaultdict[TopicPartition, _Dealt] = defaultdict(_Dealt)
 
     def due(self) -> dict[TopicPartition, int]:
@@ -258,7 +258,7 @@ class _Held(ConsumerRebalanceListener):  # type: ignore[misc]  # the client give
 
     def _forget(self) -> None:
         self.dealt.clear()
-        self.ahead.clear()
+        self.prefetched.clear()
 
 
 class KafkaSubscription:
@@ -296,12 +296,12 @@ class KafkaSubscription:
         return found
 
     def _taken(self, consumer: AIOKafkaConsumer, most: int) -> list[Delivery]:
-        found = self._held.ahead.take(most)
+        found = self._held.prefetched.take(most)
         for delivery in found:
             dealt = self._held.dealt[self._place(delivery.topic, delivery.partition)]
             dealt.since = delivery.offset if dealt.since is None else dealt.since
         for place, dealt in self._held.dealt.items():
-            if dealt.full and 2 * self._held.ahead.size(self._unplaced(place)) < _AHEAD_BYTES:
+            if dealt.full and 2 * self._held.prefetched.size(self._unplaced(place)) < _AHEAD_BYTES:
                 dealt.full = False
                 if place in consumer.assignment():
                     consumer.resume(place)
@@ -333,7 +333,7 @@ class KafkaSubscription:
         topic, partition = self._unplaced(place)
         dealt = self._held.dealt[place]
         dealt.read.append((records[-1].offset + 1, records[0].timestamp))
-        self._held.ahead.put(
+        self._held.prefetched.put(
             Delivery(
                 topic,
                 partition,
@@ -342,7 +342,7 @@ class KafkaSubscription:
             )
             for record in records
         )
-        if self._held.ahead.size((topic, partition)) > _AHEAD_BYTES and place in consumer.assignment():
+        if self._held.prefetched.size((topic, partition)) > _AHEAD_BYTES and place in consumer.assignment():
             dealt.full = True
             consumer.pause(place)
         self._came.set()
@@ -411,18 +411,18 @@ class KafkaSubscription:
 
     def pause(self, topic: str, partition: int) -> None:
         if self._holds(topic, partition):
-            self._held.ahead.hold_back((topic, partition))
+            self._held.prefetched.hold_back((topic, partition))
 
     def resume(self, topic: str, partition: int) -> None:
         if self._holds(topic, partition):
-            self._held.ahead.release((topic, partition))
+            self._held.prefetched.release((topic, partition))
             self._came.set()
 
     async def seek(self, topic: str, partition: int, offset: int) -> None:
         if self._consumer is not None and self._holds(topic, partition):
             with contextlib.suppress(IllegalStateError):
                 self._consumer.seek(self._place(topic, partition), offset)
-                self._held.ahead.drop((topic, partition))
+                self._held.prefetched.drop((topic, partition))
 
     def _holds(self, topic: str, partition: int) -> bool:
         return self._consumer is not None and self._place(topic, partition) in self._consumer.assignment()

@@ -22,7 +22,7 @@ class _Partition:
         return taken
 
 
-class ReadAhead:
+class Prefetched:
     """In order per partition; the partitions take turns, so that none keeps the others waiting."""
 
     def __init__(self) -> None:
