@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from atelier_common.telemetry import names
 
 from tests.support.collector import collecting
 
@@ -60,6 +61,7 @@ def test_traces_metrics_and_logs_arrive_and_no_exceptions_text() -> None:
     ] * 10
     assert collector.values["atelier-test", "atelier.unexpected.errors"] == [({}, 10.0)]
     assert collector.values["atelier-test", "atelier.follower.lag"] == [({"atelier.follower": "publisher"}, 3.0)]
+    assert names.METRICS["atelier.follower.lag"].encode() in collector.raw
     lines = {message: trace for _, message, trace in collector.logs}
     assert set(lines) == {"one went by", "it failed"}
     assert lines["one went by"] == collector.spans[0].place[0]

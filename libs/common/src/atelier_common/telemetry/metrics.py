@@ -30,13 +30,14 @@ def is_measuring() -> bool:
 
 
 def counter(name: str, unit: str = "1") -> Counter:
-    return metrics.get_meter(names.TRACER).create_counter(name, unit=unit)
+    return metrics.get_meter(names.TRACER).create_counter(name, unit, names.METRICS[name])
 
 
 def histogram(name: str, unit: str = "s") -> Histogram:
     """``unit`` s: with bounds from a millisecond to half a minute."""
     bounds: Sequence[float] | None = _SECONDS if unit == "s" else None
-    return metrics.get_meter(names.TRACER).create_histogram(name, unit=unit, explicit_bucket_boundaries_advisory=bounds)
+    meter = metrics.get_meter(names.TRACER)
+    return meter.create_histogram(name, unit, names.METRICS[name], explicit_bucket_boundaries_advisory=bounds)
 
 
 class Gauge:
@@ -55,5 +56,5 @@ class Gauge:
 def gauge(name: str, unit: str) -> Gauge:
     """``unit``: s, or a thing that is counted in braces; with 1, Prometheus calls it a ratio."""
     made = Gauge()
-    metrics.get_meter(names.TRACER).create_observable_gauge(name, callbacks=[made.observe], unit=unit)
+    metrics.get_meter(names.TRACER).create_observable_gauge(name, [made.observe], unit, names.METRICS[name])
     return made

@@ -106,24 +106,23 @@ METRIC_LEASE_EPOCH: Final = "atelier.lease.epoch"
 METRIC_SOLVE_SECONDS: Final = "atelier.solve.duration"
 METRIC_PLANS: Final = "atelier.plans"
 METRIC_UNEXPECTED: Final = "atelier.unexpected.errors"
-METRICS: Final = frozenset(
-    {
-        METRIC_HTTP_SECONDS,
-        METRIC_RPC_SECONDS,
-        METRIC_APPEND_SECONDS,
-        METRIC_PENDING_SECONDS,
-        METRIC_FOLLOWER_LAG,
-        METRIC_CONSUMER_LAG,
-        METRIC_CONSUMER_SECONDS,
-        METRIC_PUBLISHED,
-        METRIC_CONSUMED,
-        METRIC_WAITING,
-        METRIC_ANSWERED,
-        METRIC_PARKED,
-        METRIC_LEASE_HELD,
-        METRIC_LEASE_EPOCH,
-        METRIC_SOLVE_SECONDS,
-        METRIC_PLANS,
-        METRIC_UNEXPECTED,
-    }
-)
+METRICS: Final = {
+    METRIC_HTTP_SECONDS: "How long HTTP calls took.",
+    METRIC_RPC_SECONDS: "How long gRPC calls between services took.",
+    METRIC_APPEND_SECONDS: "How long the database took to make commits durable.",
+    METRIC_PENDING_SECONDS: "Age of the oldest commit that has no position in its log yet.",
+    METRIC_FOLLOWER_LAG: "Commits of the log that a publisher, a projection or a reaction has before it.",
+    METRIC_CONSUMER_LAG: "Messages of a topic that a consumer group has not taken in yet.",
+    METRIC_CONSUMER_SECONDS: "Age of the oldest message that was fetched and is not taken in yet.",
+    METRIC_PUBLISHED: "Contract events sent; what was sent twice counts twice.",
+    METRIC_CONSUMED: "Contract events fetched; what came twice counts twice.",
+    METRIC_WAITING: "Work that is asked for in the log and not answered, in all replicas.",
+    METRIC_ANSWERED: "Work answered by this replica.",
+    METRIC_PARKED: "Keys that are parked and wait for an operator.",
+    METRIC_LEASE_HELD: "1 in the replica that holds the lease, 0 in the others.",
+    METRIC_LEASE_EPOCH: "How often the lease has changed hands.",
+    METRIC_SOLVE_SECONDS: "How long work in the solver's process took, waiting for it included.",
+    METRIC_PLANS: "Plans by step: proposed and published.",
+    METRIC_UNEXPECTED: "Errors that no code foresaw; each has a log line.",
+}
+"""Each with what it says: the description that leaves with it."""
