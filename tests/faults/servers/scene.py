@@ -64,13 +64,21 @@ class Stage:
 
     async def leader(self, service: str, lease: str = "") -> Replica:
         """Who holds the lease that followers of the log (or ``sequencer``) work under."""
+        owner = await self._owner(service, lease)
+        return next(one for one in self.house.of(service) if _name(one) == owner)
+
+    async def leads(self, replica: Replica) -> bool:
+        """Whether it holds the lease that followers of its service's log work under."""
+        return await self._owner(replica.service, "") == _name(replica)
+
+    async def _owner(self, service: str, lease: str) -> str:
         documents = connect(self.servers.mongo.address, self.house.database(service))
         try:
             held = await documents.find(SYSTEM, LEASES, lease or f"{service}:followers")
         finally:
             await documents.close()
         assert held is not None
-        return next(one for one in self.house.of(service) if f"{one.service}-{one.number}" == held["owner"])
+        return str(held["owner"])
 
     async def exchange(self, replica: Replica, release: str = "") -> None:
         """End a process in order and start another in its place, of ``release`` (none: the present one)."""
@@ -198,6 +206,10 @@ async def _ended(task: "asyncio.Task[None]") -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _name(replica: Replica) -> str:
+    return f"{replica.service}-{replica.number}"
 
 
 async def _bring_in(house: House) -> District:

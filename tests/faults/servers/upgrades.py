@@ -76,6 +76,9 @@ async def an_upgrade_writers_first(scene: Scene) -> None:
     leader = await scene.stage.leader("assessment")
     (other,) = (one for one in scene.house.of("assessment") if one is not leader)
     release = releases.writes_the_next_schema.__name__
+    # The one that cannot read it leads, else nothing would be in the way.
+    await asyncio.to_thread(leader.process.stop)
+    await _until(partial(scene.stage.leads, other))
     await scene.stage.exchange(leader, release)
 
     async def something_parked() -> bool:
