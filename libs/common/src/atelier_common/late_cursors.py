@@ -7,7 +7,7 @@ from typing import Protocol
 
 from atelier_common.documents.port import Documents, Replace
 
-DURABLE_WITHIN = 0.25
+DURABLE_WITHIN = 0.5
 """Seconds that a durable cursor may lag behind what is done: what a crash makes a follower do again."""
 _log = logging.getLogger("atelier.cursors")
 
