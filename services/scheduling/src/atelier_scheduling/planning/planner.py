@@ -138,12 +138,12 @@ class Planner:
                 violations=list(findings[:20]),
             )
 
-    async def latest(self, tenant: str, site_id: str, week: str) -> PlanProposed:
-        """The latest plan of a week, as it was proposed: the one that waits, or else the one that holds. Raises NotFound."""
-        # Another process may have planned since this one did: on what it held it would find nothing to change, or the wrong thing.
-        return await self._latest(tenant, site_id, week)
+    async def latest(self, tenant: str, site_id: str, week: str, *, within: float = 0.0) -> PlanProposed:
+        """The latest plan of a week, as it was proposed: the one that waits, or else the one that holds. Raises NotFound.
 
-    async def _latest(self, tenant: str, site_id: str, week: str, *, within: float = 0.0) -> PlanProposed:
+        ``within``: what other processes planned in the last so many seconds may be missing.
+        """
+        # Another process may have planned since this one did: on what it held it would find nothing to change, or the wrong thing.
         state, _ = await self._commands.load(PLAN, tenant, plan_key(site_id, week), within=within)
         found: PlanProposed | None = state.proposed or state.held
         if found is None:
@@ -174,7 +174,7 @@ class Planner:
         self, tenant: str, site_id: str, week: str, changes: Sequence[Change], description: Any
     ) -> tuple[PlanProposed, list[Change], solving.Outcome | None]:
         """The week's latest plan, which of the changes it does not know yet, and what these make of it: None where there are none."""
-        held = await self._latest(tenant, site_id, week, within=_HELD_SECONDS)
+        held = await self.latest(tenant, site_id, week, within=_HELD_SECONDS)
         while True:
             anew = self._asked.anew(tenant, plan_key(site_id, week), held.plan_digest, changes)
             # Most likely nobody else has planned this week since: that is asked while it is mended.
