@@ -1,25 +1,16 @@
 """What every document database must do for the kernel. An adapter's test is :meth:`make_documents`; nothing is skipped."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from atelier_common.conformance.material import OTHER_TENANT, TENANT
-from atelier_common.documents.port import Below, Body, Delete, Documents, Insert, Past, Replace, ServerTime
+from atelier_common.conformance.on_documents import OnDocuments
+from atelier_common.documents.port import Below, Body, Delete, Insert, Past, Replace, ServerTime
 from atelier_common.errors import Unavailable
 
 
-class DocumentsSuite:
+class DocumentsSuite(OnDocuments):
     """Subclass it and give :meth:`make_documents`."""
-
-    async def make_documents(self) -> Documents:
-        """A new, empty database, ready for use."""
-        raise NotImplementedError
-
-    async def dispose(self) -> None:
-        """Let go of what :meth:`make_documents` opened."""
 
     async def server_now(self) -> int:
         """The database's own clock in milliseconds; the default asks it by writing."""
@@ -27,17 +18,6 @@ class DocumentsSuite:
         body = await self.documents.find(TENANT, "clock", "now")
         assert body is not None
         return int(body["now"])
-
-    documents: Documents
-    folder: Path
-    """Empty at the start of each test, for adapters that need one."""
-
-    @pytest.fixture(autouse=True)
-    async def _documents(self, tmp_path: Path) -> Any:
-        self.folder = tmp_path
-        self.documents = await self.make_documents()
-        yield
-        await self.dispose()
 
     async def _put(self, id: str, body: Body, collection: str = "things", tenant: str = TENANT) -> None:
         assert await self.documents.write([Replace(tenant, collection, id, body, upsert=True)]) == [True]

@@ -1,39 +1,21 @@
 """What a lease must do on every document database. An adapter's test is :meth:`make_documents`; nothing is skipped."""
 
 import asyncio
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from atelier_common.conformance.interruption import InterruptedDocuments
 from atelier_common.conformance.material import PATIENCE_SECONDS, TENANT, until
-from atelier_common.documents.port import SYSTEM, Documents, Replace
+from atelier_common.conformance.on_documents import OnDocuments
+from atelier_common.documents.port import SYSTEM, Replace
 from atelier_common.lease import LEASES, Lease, lead, not_newer_than
 
 SHORT_MS = 120
 LONG_MS = 60_000
 
 
-class LeaseSuite:
+class LeaseSuite(OnDocuments):
     """Subclass it and give :meth:`make_documents`. No test reads this machine's clock: the server's alone decides."""
-
-    async def make_documents(self) -> Documents:
-        raise NotImplementedError
-
-    async def dispose(self) -> None:
-        """Let go of what :meth:`make_documents` opened."""
-
-    documents: Documents
-    folder: Path
-    """Empty at the start of each test, for adapters that need one."""
-
-    @pytest.fixture(autouse=True)
-    async def _documents(self, tmp_path: Path) -> Any:
-        self.folder = tmp_path
-        self.documents = await self.make_documents()
-        yield
-        await self.dispose()
 
     def lease(self, owner: str, ttl_ms: int = LONG_MS) -> Lease:
         return Lease(self.documents, "work", owner, ttl_ms)

@@ -1,13 +1,13 @@
 """The world of the sequencing suites: documents, what is written to them, and what must come of it."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from atelier_common.conformance.interruption import InterruptedDocuments
 from atelier_common.conformance.material import append, commit
+from atelier_common.conformance.on_documents import OnDocuments
 from atelier_common.documents.port import Body, Documents
 from atelier_common.eventstore.documents import DocumentEventStore
 from atelier_common.eventstore.layout import FIRST_COMMIT, LAST_SEGMENT, LOG, commit_document
@@ -17,27 +17,15 @@ from atelier_common.eventstore.sequencing import SequencerLoop
 STREAMS = ("a/1", "b/1", "c/1")
 
 
-class SequencingWorld:
-    """What the suites have in common; :meth:`make_documents` is the adapter's."""
+class SequencingWorld(OnDocuments):
+    """What the suites have in common."""
 
-    async def make_documents(self) -> Documents:
-        raise NotImplementedError
-
-    async def dispose(self) -> None:
-        """Let go of what :meth:`make_documents` opened."""
-
-    documents: Documents
-    folder: Path
-    """Empty at the start of each test, for adapters that need one."""
+    store: DocumentEventStore
 
     @pytest.fixture(autouse=True)
-    async def _documents(self, tmp_path: Path) -> Any:
-        self.folder = tmp_path
-        self.documents = await self.make_documents()
+    async def _store(self, _documents: None) -> None:
         self.store = DocumentEventStore(self.documents, sequencing=False)
         await self.store.start()
-        yield
-        await self.dispose()
 
     async def write(self, tenant: str, first: int, last: int) -> None:
         """Versions first..last of three streams, written version by version."""

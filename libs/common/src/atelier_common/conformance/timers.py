@@ -2,14 +2,12 @@
 
 import asyncio
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from atelier_common.clock import SimulatedClock
 from atelier_common.conformance.material import OTHER_TENANT, TENANT, until
-from atelier_common.documents.port import Documents
+from atelier_common.conformance.on_documents import OnDocuments
 from atelier_common.timers import Timer, Timers
 
 MONDAY = 1_800_000_000_000
@@ -38,29 +36,16 @@ class Commanded:
         return [command_id for _, command_id in self.accepted]
 
 
-class TimersSuite:
+class TimersSuite(OnDocuments):
     """Subclass it and give :meth:`make_documents`."""
 
-    async def make_documents(self) -> Documents:
-        raise NotImplementedError
-
-    async def dispose(self) -> None:
-        """Let go of what :meth:`make_documents` opened."""
-
-    documents: Documents
-    folder: Path
-    """Empty at the start of each test, for adapters that need one."""
     clock: SimulatedClock
     commanded: Commanded
 
     @pytest.fixture(autouse=True)
-    async def _set_up(self, tmp_path: Path) -> Any:
-        self.folder = tmp_path
-        self.documents = await self.make_documents()
+    def _set_up(self) -> None:
         self.clock = SimulatedClock(MONDAY)
         self.commanded = Commanded()
-        yield
-        await self.dispose()
 
     def timers(self) -> Timers:
         """Those of a process that has just started."""
